@@ -1,0 +1,1 @@
+"""Benchmarks: every figure that hiwm states comes from here."""

@@ -1,0 +1,1 @@
+"""Datasets in and out, through the lerobot library, and fast windows over them."""

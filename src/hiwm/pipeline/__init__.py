@@ -1,0 +1,1 @@
+"""The stages, each a function from folders to a folder."""
