@@ -1,0 +1,1 @@
+"""Tests of hiwm; the folders mirror the source tree."""
