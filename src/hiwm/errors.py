@@ -5,8 +5,11 @@
     │   ├── UnknownName   a task, camera, column ... that does not exist (lists those that do)
     │   └── SpecMismatch  two parts disagree on cameras, state, actions or rate
     ├── BadDataset        a dataset that cannot be read as it stands
+    ├── BadCheckpoint     a model folder that cannot be read as it stands
     ├── NeedsFailures     a feature needs success labels or failed episodes that the data does not have
-    └── OutOfSpace        the disk cannot hold what is to be written
+    ├── NotRepeatable     an environment that does not come back to an earlier state by seed and replay
+    ├── OutOfSpace        the disk cannot hold what is to be written
+    └── StageFailed       a stage stopped on an error that is not the user's; what it had finished is kept
 
 A message says what was expected, what came, and what to do next, in one line.
 """
@@ -39,9 +42,21 @@ class BadDataset(HiwmError):
     """A dataset that cannot be read as it stands."""
 
 
+class BadCheckpoint(HiwmError):
+    """A model folder that cannot be read as it stands."""
+
+
 class NeedsFailures(HiwmError):
     """A feature needs labels or failed episodes that the data does not have."""
 
 
+class NotRepeatable(HiwmError):
+    """An environment that does not come back to an earlier state by seed and replay."""
+
+
 class OutOfSpace(HiwmError):
     """The disk cannot hold what is to be written."""
+
+
+class StageFailed(HiwmError):
+    """A stage stopped on an error that is not the user's; what it had finished is kept."""

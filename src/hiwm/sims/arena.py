@@ -49,7 +49,7 @@ def build_model(parts: Parts, look: Look) -> mujoco.MjModel:
   <size memory="64M"/>
   <statistic extent="1.5" center="0 0 0.05"/>
   <visual>
-    <quality offsamples="0"/>
+    <quality offsamples="0" numslices="14" numstacks="6"/>
     <global offwidth="1024" offheight="1024"/>
     <headlight ambient="{numbers(light * 0.42)}" diffuse="{numbers(light * 0.14)}" specular="0 0 0"/>
     <map znear="0.1" zfar="4"/>

@@ -25,6 +25,15 @@ def _push_t(setting: Setting) -> SimTask:
     return _hands_task(PushT, PushTExpert(), prompt, 200, [(0, 1)], setting)
 
 
+def _route_rope(setting: Setting) -> SimTask:
+    from hiwm.sims.route_rope import SEGMENTS, RouteRope
+    from hiwm.sims.route_rope_expert import RouteRopeExpert
+
+    prompt = "Lay the rope through both slots."
+    points = [(3 * i, 3 * i + 1) for i in range(SEGMENTS + 1)]
+    return _hands_task(RouteRope, RouteRopeExpert(), prompt, 250, points, setting)
+
+
 def _gym_pusht(setting: Setting) -> SimTask:
     from hiwm.sims.gym_pusht import gym_pusht_task
 
@@ -67,6 +76,7 @@ def _hands_task(
 
 TASKS: dict[str, Callable[[Setting], SimTask]] = {
     "push_t": _push_t,
+    "route_rope": _route_rope,
     "gym_pusht": _gym_pusht,
 }
 
