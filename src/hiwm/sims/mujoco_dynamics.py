@@ -16,7 +16,7 @@ from hiwm.sims.physics import STATE_BITS, Grasping, Physics, SimState
 from hiwm.sims.pictures import Painter
 from hiwm.sims.robot import ARMS, FPS, RobotIndex, joint_targets, limited_command
 from hiwm.spec import CameraSpec, RobotSpec
-from hiwm.types import Floats, Observation, Picture, Reading, Scene
+from hiwm.types import Doubles, Floats, Observation, Picture, Reading, Scene
 
 CAMERAS = ("top", "angle")
 
@@ -120,7 +120,7 @@ class MujocoDynamics:
         mujoco.mj_flex(self._model, self._data)
         mujoco.mj_tendon(self._model, self._data)
 
-    def _next_state(self, state: SimState, target_14: Floats) -> SimState:
+    def _next_state(self, state: SimState, target_14: Floats | Doubles) -> SimState:
         self._restore(state)
         data = self._data
         command = limited_command(state.command, np.asarray(target_14, float), *self._limits)
@@ -135,7 +135,7 @@ class MujocoDynamics:
         return SimState(physics, command, holds, self.physics.next_extra(data, state.extra))
 
     @property
-    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+    def _limits(self) -> tuple[Doubles, Doubles]:
         return self._spec.action_low_a, self._spec.action_high_a
 
     def _stepped(self, states: list[SimState]) -> Stepped:

@@ -69,7 +69,8 @@ def in_workspace(points: Doubles) -> Flags:
 
 def _reach_nodes(direct_k: Doubles, between_kk: Doubles) -> tuple[Doubles, Indices]:
     """Bellman-Ford: the length of the shortest way to each node, and the node before it, -1 for none."""
-    reach, before = direct_k, np.full(len(direct_k), -1)
+    reach: Doubles = direct_k
+    before: Indices = np.full(len(direct_k), -1)
     for _ in range(len(direct_k)):
         through = reach[:, None] + between_kk
         shorter = through.min(axis=0) < reach - 1e-9

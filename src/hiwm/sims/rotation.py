@@ -19,7 +19,7 @@ def rotation_matrix(rotvec: Doubles) -> Doubles:
         return np.eye(3)
     x, y, z = rotvec / angle
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * (cross @ cross)
+    return np.asarray(np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * (cross @ cross), float)
 
 
 def hinges_from_rotvec(rotvec: Doubles) -> Doubles:

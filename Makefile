@@ -1,0 +1,37 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Both set up what they need first.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+# Without cached bytecode, importing torch and lerobot costs every process seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test lint types format clean
+.DEFAULT_GOAL := help
+
+help:  ## say what there is
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1  \2/p' Makefile
+
+setup:  ## make .venv with everything pinned; under a second when that is done
+	@bash scripts/setup.sh
+
+demo: setup  ## show each task: a success, a failure and an edge case
+	@$(BIN)/hiwm demo
+
+test: lint types  ## lint, strict types and tests; no network, GPU or display
+	@$(BIN)/pytest
+
+lint: setup  ## check style and format
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "lint: run 'make format'" >&2; exit 1; }
+
+types: setup  ## check types strictly
+	@$(BIN)/mypy --no-error-summary
+
+format: setup  ## put the code into its format, and repair what can be repaired
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format --quiet
+
+clean:  ## remove .venv and every cache; data and runs in $HIWM_HOME stay
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

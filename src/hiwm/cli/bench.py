@@ -1,0 +1,99 @@
+"""Commands that measure; the figures go to the terminal, and as JSON to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tyro.conf import Positional
+from tyro.extras import SubcommandApp
+
+from hiwm.errors import BadInput
+
+
+def commands() -> SubcommandApp:
+    """`collect`, `expert` and `reader`."""
+    app = SubcommandApp()
+    for command in (collect, expert, reader):
+        app.command(command)
+    return app
+
+
+def collect(
+    task: Positional[str], episodes: int = 100, workers: int = 2, seed: int = 0, json: Path | None = None
+) -> None:
+    """Measure how many episodes of a task are collected in an hour, and what one costs by stage.
+
+    Args:
+        task: A simulated task, for example push_t.
+        episodes: How many are collected, into a temporary folder of $HIWM_HOME.
+        workers: Processes that simulate and encode.
+        seed: Another seed gives other scenes.
+        json: File for the figures.
+    """
+    from hiwm.bench.collect import bench_collect
+
+    _report(bench_collect(task, episodes, workers, seed), json)
+
+
+def expert(task: Positional[str], episodes: int = 100, first: int = 0, json: Path | None = None) -> None:
+    """Measure how often a task's scripted expert succeeds on scenes of the evaluation split, and at what cost.
+
+    Args:
+        task: A simulated task, for example push_t.
+        episodes: How many scenes.
+        first: Number of the first scene.
+        json: File for the figures.
+    """
+    _require_some("--episodes", episodes)
+    from hiwm.bench.expert import bench_expert
+    from hiwm.sims.tasks import load_task
+
+    _report(bench_expert(load_task(task), episodes, first), json)
+
+
+def reader(folder: Positional[Path], windows: int = 128, seed: int = 0, json: Path | None = None) -> None:
+    """Compare the speed and the values of hiwm's reader with those of LeRobot's own, on the same windows.
+
+    Args:
+        folder: Folder of a dataset.
+        windows: How many random windows both read.
+        seed: Seed of their choice.
+        json: File for the figures.
+    """
+    _require_some("--windows", windows)
+    from hiwm.bench.reader import bench_reader
+
+    _report(bench_reader(folder, count=windows, seed=seed), json)
+
+
+def _require_some(flag: str, count: int) -> None:
+    if count < 1:
+        raise BadInput(f"expected {flag} of at least 1, got {count}")
+
+
+def _report(figures: Mapping[str, Any], json: Path | None) -> None:
+    from hiwm.runfolder import write_json
+
+    if json is not None:
+        write_json(json, figures)
+    rows = list(_rows(figures))
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print(f"{name:<{width}}  {text}")
+
+
+def _rows(figures: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """(name, text) of each figure; those of a nested mapping are named `outer.inner`."""
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from _rows(value, f"{within}{name}.")
+        else:
+            yield within + name, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,41 @@
+"""Commands for the stages: each reads folders and writes a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+
+def demo(out: Path | None = None) -> None:
+    """Show each task: the scripted expert in a success, a failure and an edge case.
+
+    Args:
+        out: Folder for the videos and the contact sheet; without it, one in $HIWM_HOME.
+    """
+    from hiwm.pipeline.demo import demo as run_demo
+
+    run_demo(out)
+
+
+def collect(
+    task: Positional[str], out: Path, demos: int = 0, failures: int = 0, edges: int = 0, workers: int = 2, seed: int = 0
+) -> None:
+    """Collect a dataset of a simulated task; the same command again goes on where it was stopped.
+
+    Args:
+        task: A simulated task, for example push_t.
+        out: Folder of the dataset (LeRobot v3).
+        demos: Successful episodes of the scripted expert.
+        failures: Episodes with scripted lapses.
+        edges: Sweeps along the limits of workspace and motion.
+        workers: Processes that simulate and encode.
+        seed: Another seed gives other scenes.
+    """
+    from hiwm.pipeline.collect import collect as run_collect
+
+    report = run_collect(task, out, demos=demos, failures=failures, edges=edges, workers=workers, seed=seed)
+    for kind, count in report.counts.items():
+        print(f"{kind:<8} {count:>6} episodes, {report.successes[kind]} end in success")
+    speed = "" if report.episodes_per_hour is None else f", {report.episodes_per_hour:,.0f} episodes an hour"
+    print(f"{out}: {report.bytes_per_episode / 1e3:,.0f} kB an episode{speed}")

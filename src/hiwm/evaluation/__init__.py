@@ -1,0 +1,1 @@
+"""Measuring outside the models: success, intervals, agreement, reports."""
