@@ -50,6 +50,14 @@ class Observation:
     state: Floats
     truth: Floats | None = None
 
+    def require_truth(self) -> Floats:
+        """The truth, (K,); raises BadInput where there is none."""
+        if self.truth is None:
+            raise BadInput(
+                "expected a simulator's privileged truth, got an observation without; run this in a simulator"
+            )
+        return self.truth
+
 
 @dataclass(frozen=True)
 class Reading:

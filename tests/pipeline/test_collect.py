@@ -129,8 +129,9 @@ def test_larger_numbers_extend(collected: Path, copied: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"seed": 1}, "collected from toy with seed 0, now toy with seed 1"),
-        ({"task": replace(TOY_TASK, name="other")}, "collected from toy with seed 0, now other"),
+        ({"seed": 1}, "collected with seed 0, now seed 1"),
+        ({"task": replace(TOY_TASK, name="other")}, "collected with task toy, now task other"),
+        ({"task": replace(TOY_TASK, look="dark")}, "collected with look plain, now look dark"),
         ({"demos": 3}, "4 demos, 2 failures, 1 edges, which is more than the 3 demos"),
         ({"demos": 5, "spec": replace(TOY_SPEC, fps=20)}, "another robot spec"),
     ],
@@ -259,7 +260,7 @@ collect(TOY_TASK, Path({out!r}), *{counts}, workers={workers}, part_episodes=3, 
             _collect(out, 5, 0, 0, task=broken)
         with pytest.raises(BadInput, match=r"toy\.parts has 3 demos.* more than the 2 demos"):
             _collect(out, 2, 0, 0)
-        with pytest.raises(BadInput, match=r"toy\.parts was collected from toy with seed 0, now toy with seed 1"):
+        with pytest.raises(BadInput, match=r"toy\.parts was collected with seed 0, now seed 1"):
             _collect(out, 5, 0, 0, seed=1)
         report = _collect(out, 5, 1, 0)
         assert (report.new_episodes, tuple(report.counts.values())) == (3, (5, 1, 0))

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from hiwm.rollout import run
+from hiwm.rollout import Node, run
 from hiwm.sims.edges import EdgeSweeps
 from hiwm.sims.mujoco_dynamics import MujocoDynamics
 from hiwm.sims.push_t import PushT
-from hiwm.types import Scene
+from hiwm.types import Floats, Scene
 
 
-def test_sweeps_cover_every_range_and_push_the_object():
+def test_sweeps_cover_every_range_and_push_the_object() -> None:
     dynamics = MujocoDynamics(PushT(), views=())
     task = dynamics.physics
     sweeps = EdgeSweeps(task.reach, task.home, [(0, 1)])
@@ -23,5 +23,9 @@ def test_sweeps_cover_every_range_and_push_the_object():
     assert (states.max(0) >= spec.action_high_a - span).all()
     low = (states[:, [2, 9]] < 0.025).any(1).mean()
     assert 0.15 < low < 0.85, "both near the table and free"
-    moved = [np.abs(path[-1].observation.truth[:2] - path[0].observation.truth[:2]).max() > 0.01 for path in paths]
+    moved = [np.abs(_truth(path[-1])[:2] - _truth(path[0])[:2]).max() > 0.01 for path in paths]
     assert sum(moved) >= 6
+
+
+def _truth(node: Node) -> Floats:
+    return node.observation.require_truth()

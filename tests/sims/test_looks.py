@@ -11,7 +11,7 @@ from hiwm.types import Scene
 
 
 @pytest.mark.parametrize("name", [name for name in LOOKS if name != "plain"])
-def test_a_look_changes_the_picture_but_not_the_motion(name):
+def test_a_look_changes_the_picture_but_not_the_motion(name: str) -> None:
     scene, feature = Scene("push_t", "train", 4), "observation.images.top"
     seen = {}
     for look in ("plain", name):
@@ -27,6 +27,6 @@ def test_a_look_changes_the_picture_but_not_the_motion(name):
     assert changed.mean() > 0.005
 
 
-def test_an_unknown_look_lists_the_known_ones():
+def test_an_unknown_look_lists_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="background"):
         load_look("neon")

@@ -1,27 +1,29 @@
 """Push-T: geometry, judging, exact restore, and its expert."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import pytest
 
 from hiwm.errors import SpecMismatch
-from hiwm.rollout import run
+from hiwm.rollout import Path, run
 from hiwm.sims.mujoco_dynamics import MujocoDynamics, View
 from hiwm.sims.push_t import GOAL, SURFACE, PushT, coverage, inside_t, tip_distance_m
 from hiwm.sims.push_t_expert import PushTExpert
 from hiwm.sims.script import ExpertDriver, Unsteadiness
-from hiwm.types import Scene
+from hiwm.types import Floats, Scene
 
 TOP = "observation.images.top"
 
 
 @pytest.fixture
-def dynamics():
+def dynamics() -> Iterator[MujocoDynamics]:
     made = MujocoDynamics(PushT())
     yield made
     made.close()
 
 
-def _pushing(dynamics, seed, steps):
+def _pushing(dynamics: MujocoDynamics, seed: int, steps: int) -> Iterator[Floats]:
     """Actions that press one hand onto the middle of the table, each seed another way."""
     rng = np.random.default_rng(seed)
     for _ in range(steps):
@@ -31,7 +33,7 @@ def _pushing(dynamics, seed, steps):
         yield action.astype(np.float32)
 
 
-def test_coverage_is_one_at_the_goal_and_falls_with_distance():
+def test_coverage_is_one_at_the_goal_and_falls_with_distance() -> None:
     goal = np.array(GOAL)
     assert coverage(goal) == 1.0
     shifted = [coverage(goal + [d, 0, 0]) for d in (0.005, 0.02, 0.05, 0.3)]
@@ -40,12 +42,12 @@ def test_coverage_is_one_at_the_goal_and_falls_with_distance():
     assert tip_distance_m(goal + [0.03, 0, 0]) == pytest.approx(0.03)
 
 
-def test_the_sampled_surface_has_the_area_of_seven_units():
+def test_the_sampled_surface_has_the_area_of_seven_units() -> None:
     assert inside_t(SURFACE).all()
     assert not inside_t(np.array([[0.05, -0.05]])).any()
 
 
-def test_a_scene_always_starts_the_same_and_scenes_differ(dynamics):
+def test_a_scene_always_starts_the_same_and_scenes_differ(dynamics: MujocoDynamics) -> None:
     a, b = Scene("push_t", "train", 0), Scene("push_t", "train", 1)
     (first, other), (seen, _), _ = dynamics.reset([a, b])
     (again,), (seen_again,), _ = MujocoDynamics(PushT()).reset([a])
@@ -54,7 +56,7 @@ def test_a_scene_always_starts_the_same_and_scenes_differ(dynamics):
     assert not np.array_equal(first.physics, other.physics)
 
 
-def test_two_branches_that_share_a_model_equal_their_uninterrupted_runs(dynamics):
+def test_two_branches_that_share_a_model_equal_their_uninterrupted_runs(dynamics: MujocoDynamics) -> None:
     scene = Scene("push_t", "train", 2)
     plans = [list(_pushing(dynamics, seed, 12)) for seed in (0, 1)]
     alone = []
@@ -75,11 +77,11 @@ def test_two_branches_that_share_a_model_equal_their_uninterrupted_runs(dynamics
                 assert np.array_equal(branches[i].physics, alone[i][0].physics)
                 assert np.array_equal(seen_i.images[TOP], alone[i][1].images[TOP])
     assert np.array_equal(root[0].physics, kept)
-    moved = np.abs(alone[0][1].truth - alone[1][1].truth).max()
+    moved = np.abs(alone[0][1].require_truth() - alone[1][1].require_truth()).max()
     assert moved > 0.005, "the branches shall really touch the block"
 
 
-def test_every_number_moves_the_picture(dynamics):
+def test_every_number_moves_the_picture(dynamics: MujocoDynamics) -> None:
     """Each of the 14 numbers, from low to high with all else the same, changes the picture and only its own state."""
     spec = dynamics.spec
     states, _, _ = dynamics.reset([Scene("push_t", "train", 3)])
@@ -98,18 +100,18 @@ def test_every_number_moves_the_picture(dynamics):
         assert seen[1].state[k] - seen[0].state[k] == pytest.approx(number.high - number.low, abs=0.03), number.name
 
 
-def test_commands_are_held_within_ranges_and_speed(dynamics):
+def test_commands_are_held_within_ranges_and_speed(dynamics: MujocoDynamics) -> None:
     states, (before,), _ = dynamics.reset([Scene("push_t", "train", 5)])
     far = dynamics.physics.home.astype(np.float32)
     far[0] = 9.0
     states, _, _ = dynamics.step(states, [far])
     assert states[0].command[0] - before.state[0] == pytest.approx(0.06, abs=1e-3)
     for _ in range(8):
-        states, (seen,), _ = dynamics.step(states, [far])
+        states, _, _ = dynamics.step(states, [far])
     assert states[0].command[0] == pytest.approx(0.03), "the left hand ends 3 cm into the right half"
 
 
-def test_an_action_of_the_wrong_length_is_refused(dynamics):
+def test_an_action_of_the_wrong_length_is_refused(dynamics: MujocoDynamics) -> None:
     states, _, _ = dynamics.reset([Scene("push_t", "train", 6)])
     with pytest.raises(SpecMismatch, match="14 numbers"):
         dynamics.step(states, [np.zeros(7, np.float32)])
@@ -117,7 +119,7 @@ def test_an_action_of_the_wrong_length_is_refused(dynamics):
         dynamics.step(states, [np.where(np.arange(14) == 2, np.nan, 0)])
 
 
-def test_pictures_of_any_number_and_size():
+def test_pictures_of_any_number_and_size() -> None:
     dynamics = MujocoDynamics(PushT(), views=(View("top", 96), View("angle", 160)))
     _, (seen,), _ = dynamics.reset([Scene("push_t", "train", 7)])
     shapes = {name: picture.shape for name, picture in seen.images.items()}
@@ -126,7 +128,7 @@ def test_pictures_of_any_number_and_size():
     dynamics.close()
 
 
-def _episodes(unsteadiness, numbers):
+def _episodes(unsteadiness: Unsteadiness, numbers: Iterable[int]) -> list[Path]:
     dynamics = MujocoDynamics(PushT(), views=())
     driver = ExpertDriver(PushTExpert(), unsteadiness)
     scenes = [Scene("push_t", "eval", k) for k in numbers]
@@ -135,22 +137,23 @@ def _episodes(unsteadiness, numbers):
     return paths
 
 
-def test_the_expert_succeeds_and_progress_ends_at_one():
+def test_the_expert_succeeds_and_progress_ends_at_one() -> None:
     paths = _episodes(Unsteadiness(), range(12))
-    assert sum(path[-1].reading.success for path in paths) >= 11
+    assert sum(path[-1].reading.success is True for path in paths) >= 11
     for path in paths:
+        assert path[0].reading.progress is not None
         assert path[0].reading.progress < 0.9
         if path[-1].reading.success:
             assert path[-1].reading.progress == 1.0
 
 
-def test_the_expert_does_the_same_in_the_same_scene():
+def test_the_expert_does_the_same_in_the_same_scene() -> None:
     first, again = _episodes(Unsteadiness(), [3])[0], _episodes(Unsteadiness(), [3])[0]
     assert len(first) == len(again)
-    assert all(np.array_equal(a.action, b.action) for a, b in zip(first[1:], again[1:], strict=True))
+    assert all(np.array_equal(a.observation.state, b.observation.state) for a, b in zip(first, again, strict=True))
 
 
-def test_mistakes_are_made_named_and_partly_made_good():
+def test_mistakes_are_made_named_and_partly_made_good() -> None:
     paths = _episodes(Unsteadiness(mistakes=True), range(24))
     failed = [not path[-1].reading.success for path in paths]
     assert 6 <= sum(failed) <= 18

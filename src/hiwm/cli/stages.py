@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from tyro.conf import Positional
@@ -19,7 +20,16 @@ def demo(out: Path | None = None) -> None:
 
 
 def collect(
-    task: Positional[str], out: Path, demos: int = 0, failures: int = 0, edges: int = 0, workers: int = 2, seed: int = 0
+    task: Positional[str],
+    out: Path,
+    demos: int = 0,
+    failures: int = 0,
+    edges: int = 0,
+    workers: int = 2,
+    seed: int = 0,
+    look: str = "plain",
+    cameras: tuple[str, ...] = ("top",),
+    size: int | None = None,
 ) -> None:
     """Collect a dataset of a simulated task; the same command again goes on where it was stopped.
 
@@ -31,10 +41,16 @@ def collect(
         edges: Sweeps along the limits of workspace and motion.
         workers: Processes that simulate and encode.
         seed: Another seed gives other scenes.
+        look: How the scene looks: plain, appearance, background, distractors, light, camera or all.
+        cameras: Which cameras see it: top, angle.
+        size: Side of the square pictures in pixels; by default 128 (gym_pusht: 96).
     """
     from hiwm.pipeline.collect import collect as run_collect
+    from hiwm.sims.task import Setting
+    from hiwm.sims.tasks import load_task
 
-    report = run_collect(task, out, demos=demos, failures=failures, edges=edges, workers=workers, seed=seed)
+    source = partial(load_task, task, Setting(look, cameras, size))
+    report = run_collect(source, out, demos=demos, failures=failures, edges=edges, workers=workers, seed=seed)
     for kind, count in report.counts.items():
         print(f"{kind:<8} {count:>6} episodes, {report.successes[kind]} end in success")
     speed = "" if report.episodes_per_hour is None else f", {report.episodes_per_hour:,.0f} episodes an hour"

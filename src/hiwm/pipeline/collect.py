@@ -100,7 +100,8 @@ def collect(
     counts = {Kind.DEMO: demos, Kind.FAILURE: failures, Kind.EDGE: edges}
     if workers < 0 or part_episodes < 1:
         raise BadInput(f"expected workers >= 0 and part_episodes >= 1, got {workers} and {part_episodes}")
-    plan = Plan(load(task).name, seed, counts)
+    loaded = load(task)
+    plan = Plan(loaded.name, seed, counts, loaded.look)
     with episode_bar() if progress else nullcontext(_unwatched) as watch:
         return run_plan(plan, task, out.absolute(), workers, part_episodes, watch)
 
@@ -130,7 +131,7 @@ def run_plan(plan: Plan, task: TaskSource, out: Path, workers: int, part_episode
         sources = ([out] if old is not None else []) + [work.part_folder(part) for part in work.done_parts()]
         joined: Joined = _result(submit(Worker.join, sources), "joining the parts", work)
         report = _report(joined, spent, time.monotonic() - began)
-        figures = report.to_json() | {"seed": plan.seed} | _versions()
+        figures = report.to_json() | {"seed": plan.seed, "look": plan.look} | _versions()
         write_sidecar(work.joined, about.spec, plan.task, collected=figures)
         replace_folder(work.joined, out)
         work.remove()
@@ -152,7 +153,7 @@ def _extendable(plan: Plan, old: dict[str, Any] | None, spec: RobotSpec, out: Pa
     if old is None:
         return dict.fromkeys(Kind, 0)
     have = {kind: int(old["collected"]["counts"][kind]) for kind in Kind}
-    plan.require_extends(old["task"], old["collected"]["seed"], have, out)
+    plan.require_extends(old["collected"] | {"task": old["task"]}, have, out)
     if RobotSpec.from_json(old["spec"]) != spec:
         raise BadInput(
             f"{out} was collected with another robot spec (see its meta/hiwm.json) than {plan.task} has now: cameras, "

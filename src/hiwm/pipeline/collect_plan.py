@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hiwm.errors import BadInput
 from hiwm.runfolder import read_json, write_json
@@ -85,11 +86,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for: so many episodes of each kind of a task."""
+    """What is asked for: so many episodes of each kind of a task in a look."""
 
     task: str
     seed: int
     counts: Counts
+    look: str = "plain"
 
     def __post_init__(self) -> None:
         if self.seed < 0 or min(self.counts.values()) < 0 or sum(self.counts.values()) == 0:
@@ -99,17 +101,22 @@ class Plan:
             )
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for episodes to belong together."""
+        return {"task": self.task, "look": self.look, "seed": self.seed}
+
+    @property
     def total(self) -> int:
         """Episodes of all kinds."""
         return sum(self.counts.values())
 
-    def require_extends(self, task: str, seed: int, counts: Counts, where: Path) -> None:
+    def require_extends(self, other: Mapping[str, Any], counts: Counts, where: Path) -> None:
         """Raises BadInput unless this plan is another with the same or more episodes; `where` holds the other."""
-        if (task, seed) != (self.task, self.seed):
-            raise BadInput(
-                f"{where} was collected from {task} with seed {seed}, now {self.task} with seed {self.seed} is asked "
-                "for; give another --out, or the same task and seed"
-            )
+        wrong = {name: (other[name], mine) for name, mine in self.identity.items() if other[name] != mine}
+        if wrong:
+            was = ", ".join(f"{name} {theirs}" for name, (theirs, _) in wrong.items())
+            now = ", ".join(f"{name} {mine}" for name, (_, mine) in wrong.items())
+            raise BadInput(f"{where} was collected with {was}, now {now} is asked for; give another --out, or the same")
         if any(self.counts[kind] < counts[kind] for kind in Kind):
             raise BadInput(
                 f"{where} has {_said(counts)}, which is more than the {_said(self.counts)} asked "
@@ -200,8 +207,8 @@ class WorkFolder:
         reached = self._reached(collected)
         if reached != collected:
             old = read_json(self.plan_file)
-            plan.require_extends(old["task"], old["seed"], reached, self.root)
-        write_json(self.plan_file, {"task": plan.task, "seed": plan.seed})
+            plan.require_extends(old, reached, self.root)
+        write_json(self.plan_file, plan.identity)
 
     def _reached(self, collected: Counts) -> Counts:
         """How far the episodes here go, beyond what is collected."""

@@ -111,10 +111,9 @@ class EdgeSweeps:
 
     def _through_object(self, rng: np.random.Generator, command: Doubles, seen: Observation) -> list[WayPoint]:
         """One hand comes down beside or on the object, open or closed, goes low through it towards the rim, and up."""
-        assert seen.truth is not None, "edge sweeps find the object in the simulator's truth"
         arm = int(rng.integers(2))
         at = arm * 7
-        point = seen.truth[self.object_at[rng.integers(len(self.object_at))]].astype(float)
+        point = seen.require_truth()[self.object_at[rng.integers(len(self.object_at))]].astype(float)
         direction = rng.normal(size=2)
         direction /= np.linalg.norm(direction)
         start = point - direction * rng.choice([0.0, 0.07])

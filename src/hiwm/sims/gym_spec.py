@@ -134,7 +134,7 @@ def _cameras(env: gymnasium.Env[Any, Any], layout: Layout) -> tuple[CameraSpec, 
     }
     if len(shapes) < len(layout.cameras):
         env.reset(seed=0)
-        shapes |= {name: np.shape(env.render()) for name, key in layout.cameras.items() if key is None}
+        shapes |= {name: np.asarray(env.render()).shape for name, key in layout.cameras.items() if key is None}
     for name, shape in shapes.items():
         if len(shape) != 3 or shape[2] != 3:
             raise SpecMismatch(

@@ -93,8 +93,7 @@ class PushTExpert:
         self, seen: Observation, command: Doubles, number: int, mistake: str, rng: np.random.Generator
     ) -> Skill | None:
         """The next push; None when the block is home, or nothing helps any more."""
-        assert seen.truth is not None, "the expert works from the simulator's truth"
-        pose = seen.truth[:3].astype(float)
+        pose = seen.require_truth()[:3].astype(float)
         if number >= MOST_SKILLS or coverage(pose) >= ENOUGH_COVERAGE:
             return None
         if mistake == "wandering":

@@ -63,8 +63,7 @@ def find_routes(start: Doubles, targets_m2: Doubles, pose: Doubles) -> Routes:
 
 def in_workspace(points: Doubles) -> Flags:
     """(...) whether points (..., 2) px lie where the pusher may go."""
-    within: Flags = ((points >= 0) & (points <= WORKSPACE_PX)).all(axis=-1)
-    return within
+    return np.asarray(((points >= 0) & (points <= WORKSPACE_PX)).all(axis=-1))
 
 
 def _reach_nodes(direct_k: Doubles, between_kk: Doubles) -> tuple[Doubles, Indices]:

@@ -48,8 +48,7 @@ class Scenery:
     @staticmethod
     def of(seen: Observation, command: Doubles) -> Scenery:
         """Reads the truth; a hand holds the nearest segment when its gripper is told to be closed and it is near."""
-        assert seen.truth is not None, "the expert works from the simulator's truth"
-        truth = seen.truth.astype(float)
+        truth = seen.require_truth().astype(float)
         points = truth[: 3 * (SEGMENTS + 1)].reshape(-1, 3)
         middles = (points[1:] + points[:-1]) / 2
         held: list[int | None] = []

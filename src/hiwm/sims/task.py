@@ -42,7 +42,7 @@ class Setting:
 class SimTask:
     """A task in a simulator. `max_steps` bounds an episode of any kind; `truth_names` name `Observation.truth`.
 
-    open: makes a dynamics (the caller closes it). script: the scripted driver that makes episodes of a kind.
+    open: makes a dynamics (the caller closes it). script: the scripted driver of a kind of episodes. look: by name.
     """
 
     name: str
@@ -51,3 +51,4 @@ class SimTask:
     truth_names: tuple[str, ...]
     open: Callable[[], Dynamics]
     script: Callable[[Kind], ScriptedPolicy]
+    look: str = "plain"

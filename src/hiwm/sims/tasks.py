@@ -71,6 +71,7 @@ def _hands_task(
         truth_names=task.truth_names,
         open=lambda: MujocoDynamics(physics(), look, cameras),
         script=script,
+        look=setting.look,
     )
 
 
