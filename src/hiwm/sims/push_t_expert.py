@@ -13,7 +13,7 @@ import numpy as np
 
 from hiwm.sims.push_t import BAR, GOAL, STEM, TIPS, UNIT_M, PushT, coverage, inside_t, place_2d, tip_distance_m, turn_2d
 from hiwm.sims.pushing import Slider, push_paths
-from hiwm.sims.robot import FINGER_CLOSED_M, FINGER_RADIUS_M, FPS
+from hiwm.sims.robot import FINGER_CLOSED_M, FINGER_RADIUS_M, FPS, Reach
 from hiwm.sims.script import Skill, WayPoint
 from hiwm.types import Doubles, Observation
 
@@ -83,11 +83,9 @@ class PushTExpert:
     """Greedy over pushes: the one that brings the tips nearest to their goals per second of work."""
 
     home: Doubles = PushT().home
+    reach: tuple[Reach, Reach] = PushT().reach
     mistakes: tuple[str, ...] = ("misaligned_push", "wandering", "wrong_side", "stops_early")
     usual_skills = 4
-
-    def __init__(self) -> None:
-        self._reach = PushT().reach
 
     def next_skill(
         self, seen: Observation, command: Doubles, number: int, mistake: str, rng: np.random.Generator
@@ -133,7 +131,7 @@ class PushTExpert:
         """(steps, N) seconds that each push takes, and which hand does it: -1 where neither reaches."""
         seconds = np.full(end.shape[:2], np.inf)
         arm = np.full(end.shape[:2], -1)
-        for hand, reach in enumerate(self._reach):
+        for hand, reach in enumerate(self.reach):
             low, high = np.array([reach.x[0], reach.y[0]]), np.array([reach.x[1], reach.y[1]])
             reached = ((start >= low) & (start <= high)).all(-1) & ((end >= low) & (end <= high)).all(-1)
             travel = np.linalg.norm(start - command[hand * 7 : hand * 7 + 2], axis=-1) / 0.45
@@ -170,7 +168,7 @@ class PushTExpert:
         points = [WayPoint(here, 2)]
         for _ in range(int(rng.integers(2, 4))):
             target = points[-1].command.copy()
-            for arm, reach in enumerate(self._reach):
+            for arm, reach in enumerate(self.reach):
                 target[arm * 7 : arm * 7 + 2] = [rng.uniform(*reach.x), rng.uniform(*reach.y)]
                 target[arm * 7 + 2] = rng.uniform(TRAVEL_Z_M, 0.14)
                 target[arm * 7 + 5] = rng.uniform(-1, 1)
@@ -182,7 +180,7 @@ class PushTExpert:
         across = 2 * (pose[:2] - push.start)
         start, end = push.start + across, push.end + across
         direction = (push.end - push.start) / np.linalg.norm(push.end - push.start)
-        reach = self._reach[push.arm]
+        reach = self.reach[push.arm]
         swapped = Push(push.arm, start + direction * 0.02, start - (end - start) * 0.8, push.turn)
         low, high = np.array([reach.x[0], reach.y[0]]), np.array([reach.x[1], reach.y[1]])
         fits = all(((p >= low) & (p <= high)).all() for p in (swapped.start, swapped.end))

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hiwm.sims.robot import FPS
+from hiwm.sims.robot import FPS, Reach
 from hiwm.sims.task import ScriptMemory
 from hiwm.types import Doubles, Driver, Floats, Observation
 
@@ -35,9 +35,10 @@ class Skill:
 
 
 class Expert(Protocol):
-    """Knows one task. `usual_skills` is how many skills an episode mostly takes."""
+    """Knows one task. `usual_skills` is how many skills an episode mostly takes; commands are kept within `reach`."""
 
     home: Doubles
+    reach: tuple[Reach, Reach]
     mistakes: tuple[str, ...]
     usual_skills: int
 
@@ -83,6 +84,8 @@ class ExpertDriver:
     def __init__(self, expert: Expert, unsteadiness: Unsteadiness) -> None:
         self.expert = expert
         self.unsteadiness = unsteadiness
+        numbers = [n for arm in expert.reach for n in arm.numbers("")]
+        self._low_a, self._high_a = np.array([n.low for n in numbers]), np.array([n.high for n in numbers])
 
     def start(self, seeds: Sequence[int]) -> list[ScriptMemory]:
         """A memory per episode: with mistakes on, one or two are due, and most episodes give up after the last."""
@@ -125,6 +128,7 @@ class ExpertDriver:
         wobble = 0.7 * plan.wobble + rng.normal(size=14) * self._noise_14() * np.sqrt(1 - 0.7**2)
         action = plan.ahead[0] + wobble
         action[[6, 13]] = plan.ahead[0][[6, 13]]
+        action = np.clip(action, self._low_a, self._high_a)
         plan = replace(plan, ahead=plan.ahead[1:], command=plan.ahead[0], wobble=wobble, steps=plan.steps + 1)
         return ScriptMemory(plan, lapse), action.astype(np.float32)
 
