@@ -52,6 +52,7 @@ def _commands() -> SubcommandApp:
     app = SubcommandApp()
     app.command(stages.demo)
     app.command(stages.collect)
+    app.command(stages.train_world)
     app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")
     app.command(bench.commands(), name="bench", help="Measure speeds and success rates.")
     return app

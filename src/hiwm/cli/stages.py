@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from hiwm.cli.data import Dataset
+
 
 def demo(out: Path | None = None) -> None:
     """Show each task: the scripted expert in a success, a failure and an edge case.
@@ -55,3 +57,29 @@ def collect(
         print(f"{kind:<8} {count:>6} episodes, {report.successes[kind]} end in success")
     speed = "" if report.episodes_per_hour is None else f", {report.episodes_per_hour:,.0f} episodes an hour"
     print(f"{out}: {report.bytes_per_episode / 1e3:,.0f} kB an episode{speed}")
+
+
+def train_world(
+    dataset: Dataset,
+    out: Path,
+    minutes: float = 60.0,
+    device: str = "auto",
+    size: tuple[int, int] | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> None:
+    """Train a world model on a dataset; it stops by the clock, and the best world so far is always in the folder.
+
+    Args:
+        dataset: Which dataset.
+        out: Folder of the world.
+        minutes: How long to train in all, earlier runs included.
+        device: auto, cpu or cuda.
+        size: Height and width that pictures are resized to; by default their own.
+        resume: Go on with the training in the folder.
+        threads: Threads of the processor; by default as many as there are cores.
+    """
+    from hiwm.pipeline.train_world import WorldRecipe
+    from hiwm.pipeline.train_world import train_world as run_training
+
+    print(run_training(dataset.open(), out, minutes, WorldRecipe(), device, size, resume, threads))

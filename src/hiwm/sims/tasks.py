@@ -34,6 +34,15 @@ def _route_rope(setting: Setting) -> SimTask:
     return _hands_task(RouteRope, RouteRopeExpert(), prompt, 250, points, setting)
 
 
+def _fold_towel(setting: Setting) -> SimTask:
+    from hiwm.sims.fold_towel import FoldTowel
+    from hiwm.sims.fold_towel_expert import FoldTowelExpert
+
+    prompt = "Fold the towel in half, away from you."
+    points = [(k, k + 1) for k in range(0, len(FoldTowel().truth_names), 3)]
+    return _hands_task(FoldTowel, FoldTowelExpert(), prompt, 250, points, setting)
+
+
 def _gym_pusht(setting: Setting) -> SimTask:
     from hiwm.sims.gym_pusht import gym_pusht_task
 
@@ -78,6 +87,7 @@ def _hands_task(
 TASKS: dict[str, Callable[[Setting], SimTask]] = {
     "push_t": _push_t,
     "route_rope": _route_rope,
+    "fold_towel": _fold_towel,
     "gym_pusht": _gym_pusht,
 }
 

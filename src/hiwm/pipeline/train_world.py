@@ -1,0 +1,78 @@
+"""`hiwm train-world`: a dataset in, a folder with a world model out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from hiwm.data.source import Source
+from hiwm.data.windows import Offsets, open_windows
+from hiwm.errors import BadInput
+from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
+from hiwm.worldmodel.training import Clock, WorldTrainer
+
+
+@dataclass(frozen=True)
+class WorldRecipe:
+    """What is trained, and how."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def train_world(
+    source: Source,
+    out: Path,
+    minutes: float,
+    recipe: WorldRecipe,
+    device: str = "auto",
+    size: tuple[int, int] | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> Path:
+    """Trains until `minutes` are spent in all and returns `out`, which then holds the best world so far.
+
+    size: (H, W) that pictures are resized to, None for their own. threads: of the processor; None leaves it to torch.
+    Raises BadInput where `out` holds a training and `resume` is not given, or the device does not exist.
+    """
+    place = pick_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    found = (out / "resume.json").exists()
+    if found and not resume:
+        raise BadInput(f"{out} holds a training already; give --resume to go on with it, or another --out")
+    offsets = Offsets.span(recipe.network.past - 1, recipe.training.own_steps + 1)
+    trainer = WorldTrainer(open_windows(source, offsets, size), recipe.network, recipe.training, out, place)
+    if found:
+        trainer.resume()
+    console = Console(stderr=True, highlight=False)
+    scalars, close = _tensorboard(out / "tensorboard")
+    try:
+        trainer.train(Clock(minutes * 60), console.print, scalars)
+    finally:
+        close()
+    return out
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is the GPU where there is one; raises BadInput for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):
+        return torch.device(name)
+    raise BadInput(f"expected --device auto, cpu or cuda on a machine with a GPU, got {name}")
+
+
+def _tensorboard(folder: Path) -> tuple[Callable[[str, float, int], None], Callable[[], None]]:
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(folder))
+
+    def write(name: str, value: float, step: int) -> None:
+        writer.add_scalar(name, value, step)
+
+    return write, writer.close

@@ -1,0 +1,1 @@
+"""Learns what the next picture, robot state and progress will be, and serves it as a dynamics."""

@@ -1,0 +1,104 @@
+"""Watches a training: rollouts beside the truth on clips that are kept out of it, as a motion-aware figure and
+pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hiwm.data.windows import Indices, Windows
+from hiwm.worldmodel.clips import ClipMaker, Clips, as_pixels
+from hiwm.worldmodel.flow import Context, WorldNet, pushed
+from hiwm.worldmodel.objective import OBJECT
+
+MOMENTS = (1, 10, 25, 50, 64)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """PSNR in dB over the pixels that differ from the usual picture now or at the start, by step, mean over clips.
+
+    still: the same for repeating the first picture. score: mean of all steps, what the best checkpoint is chosen by.
+    """
+
+    psnr_by_step: dict[int, float]
+    still_by_step: dict[int, float]
+    score: float
+    still_score: float
+
+    def line(self) -> str:
+        """One line for the terminal."""
+        steps = "  ".join(f"{k}: {v:.1f} ({self.still_by_step[k]:.1f})" for k, v in self.psnr_by_step.items())
+        return f"PSNR where things move at step {steps}  mean {self.score:.2f} ({self.still_score:.2f} standing still)"
+
+
+def kept_out(windows: Windows, share: float = 0.04, least: int = 2) -> Indices:
+    """Episodes kept out of training, spread evenly over the dataset (so over its kinds, which are grouped)."""
+    count = windows.source.episodes.count
+    return np.unique(np.linspace(0, count - 1, max(least, round(count * share))).round().astype(np.int64))
+
+
+def moving_clips(windows: Windows, maker: ClipMaker, starts: Indices, steps: int, wanted: int) -> Clips:
+    """Of clips at `starts` (each of `steps` frames from there), the `wanted` ones in which most pixels change."""
+    rng = np.random.default_rng(0)
+    candidates = rng.choice(starts, min(len(starts), 4 * wanted), replace=False)
+    batches = [windows.batch(np.array([i])) for i in candidates]
+    change = [
+        np.abs(np.diff(next(iter(b.images.values()))[0, [0, -1]].astype(np.int16), axis=0)).mean() for b in batches
+    ]
+    best = candidates[np.argsort(change)[::-1][:wanted]]
+    return maker.make(windows.batch(np.sort(best)), None, rng)
+
+
+@torch.no_grad()
+def watch(net: WorldNet, clips: Clips, past: int, sample_steps: int, picture: Path | None) -> Watched:
+    """Rolls the clips' actions out from their first `past` pictures; writes truth above world as a PNG."""
+    draw = torch.Generator(clips.pictures_btchw.device).manual_seed(0)
+    context = Context(
+        clips.pictures_btchw[:, :past], clips.states_bts[:, :past], clips.actions_bta[:, :past], clips.grid_b2hw
+    )
+    first = context.shown_bkchw[:, -1]
+    steps = clips.pictures_btchw.shape[1] - past
+    psnr, still, shown = [], [], {}
+    for k in range(steps):
+        noise = torch.randn(first.shape, generator=draw, device=draw.device)
+        made, state = net.sample(context, noise, sample_steps)
+        context = pushed(context, made, state, clips.actions_bta[:, min(past + k, past + steps - 1)])
+        truth = clips.pictures_btchw[:, past + k]
+        mask = _moving(truth, first, clips.background_bchw)
+        psnr.append(masked_psnr(made, truth, mask))
+        still.append(masked_psnr(first, truth, mask))
+        if k + 1 in MOMENTS:
+            shown[k + 1] = (truth, made)
+    if picture is not None:
+        _save(shown, picture)
+    at = [k for k in MOMENTS if k <= steps]
+    return Watched(
+        {k: psnr[k - 1] for k in at}, {k: still[k - 1] for k in at}, float(np.mean(psnr)), float(np.mean(still))
+    )
+
+
+def masked_psnr(made: Tensor, truth: Tensor, mask_b1hw: Tensor) -> float:
+    """PSNR in dB of pictures -1..1 over the pixels of a mask, mean over the batch."""
+    error = ((made - truth) ** 2 * mask_b1hw).sum((1, 2, 3)) / (made.shape[1] * mask_b1hw.sum((1, 2, 3)).clamp(min=1))
+    return float((10 * torch.log10(4 / error.clamp(min=1e-6))).mean())
+
+
+def _moving(truth: Tensor, first: Tensor, background: Tensor) -> Tensor:
+    differs = [(p - background).abs().amax(1, keepdim=True) > OBJECT for p in (truth, first)]
+    return (differs[0] | differs[1]).float()
+
+
+def _save(shown: dict[int, tuple[Tensor, Tensor]], path: Path, rows: int = 6) -> None:
+    """A PNG of the first camera: clips as pairs of rows (truth, world), moments as columns."""
+    lines = []
+    for i in range(min(rows, len(next(iter(shown.values()))[0]))):
+        for which in (0, 1):
+            lines.append(np.concatenate([as_pixels(pair[which][i, :3]) for pair in shown.values()], axis=1))
+    Image.fromarray(np.concatenate(lines, axis=0)).save(path)
