@@ -98,13 +98,13 @@ def _shown(task: SimTask, kind: Kind, scene: Scene, path: Rollout, fps: int, wal
 
 def _print(episodes: list[Episode]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("task", "kind", "scene", "steps", "progress at the end", "success", "mistakes made", "steps/s"):
+    for column in ("task", "kind", "scene", "steps", "progress", "success", "steps/s", "mistakes"):
         table.add_column(column)
     for e in episodes:
         steps = len(e.pictures) - 1
         table.add_row(
-            e.task, e.kind, e.scene.id, str(steps), f"{e.progress:.2f}", "yes" if e.success else "no",
-            ", ".join(e.lapses) or "-", f"{steps / e.wall_s:.0f}",
+            e.task, e.kind, f"{e.scene.split}/{e.scene.number}", str(steps), f"{e.progress:.2f}",
+            "yes" if e.success else "no", f"{steps / e.wall_s:.0f}", ", ".join(e.lapses) or "-",
         )  # fmt: skip
     Console().print(table)
 
