@@ -4,60 +4,68 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from hiwm.evaluation.intervals import wilson_interval
-from hiwm.rollout import Path, run
+from hiwm.rollout import run
 from hiwm.sims.task import SimTask
 from hiwm.types import Kind, Scene
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What remains of an episode: success at its end (hands home), steps, mistakes made, and CPU seconds."""
+
+    success: bool
+    steps: int
+    lapses: frozenset[str]
+    cpu_s: float
 
 
 def bench_expert(task: SimTask, episodes: int = 100, first: int = 0) -> dict[str, Any]:
     """Rolls the expert out in the evaluation scenes `first` .. `first + episodes - 1`, without and with mistakes.
 
-    Success is read at the end of an episode, when the hands are home. CPU seconds include pictures.
+    CPU seconds include pictures.
     """
     scenes = [Scene(task.name, "eval", first + k) for k in range(episodes)]
-    demo, demo_cpu_s = _episodes(task, Kind.DEMO, scenes)
-    failure, _ = _episodes(task, Kind.FAILURE, scenes)
-    won = sum(bool(path[-1].reading.success) for path in demo)
-    steps = [path[-1].step for path in demo]
+    clean = _outcomes(task, Kind.DEMO, scenes)
+    won = sum(outcome.success for outcome in clean)
     return {
         "task": task.name,
         "scenes": [scenes[0].id, scenes[-1].id],
         "episodes": episodes,
         "success": won / episodes,
         "success_interval_95": wilson_interval(won, episodes),
-        "steps_mean": float(np.mean(steps)),
-        "steps_max": max(steps),
-        "cpu_s_per_episode": demo_cpu_s / episodes,
-        "with_mistakes": _mistakes(failure),
+        "steps_mean": float(np.mean([outcome.steps for outcome in clean])),
+        "steps_max": max(outcome.steps for outcome in clean),
+        "cpu_s_per_episode": float(np.mean([outcome.cpu_s for outcome in clean])),
+        "with_mistakes": _mistakes(_outcomes(task, Kind.FAILURE, scenes)),
     }
 
 
-def _episodes(task: SimTask, kind: Kind, scenes: list[Scene]) -> tuple[list[Path], float]:
-    """Paths, one scene at a time, and the CPU seconds that they took."""
-    script, dynamics = task.script(kind), task.open()
-    began = time.process_time()
-    paths = [
-        run(script, dynamics, [scene], task.max_steps, lambda path: script.finished(path[-1].memory))[0]
-        for scene in scenes
-    ]
-    spent = time.process_time() - began
+def _outcomes(task: SimTask, kind: Kind, scenes: list[Scene]) -> list[Outcome]:
+    """One scene at a time; pictures are drawn, and forgotten."""
+    script, dynamics, outcomes = task.script(kind), task.open(), []
+    for scene in track(scenes, f"{task.name} {kind}", console=Console(stderr=True), transient=True):
+        began = time.process_time()
+        path = run(script, dynamics, [scene], task.max_steps, lambda path: script.finished(path[-1].memory))[0]
+        lapses = frozenset(node.memory.lapse for node in path) - {""}
+        cpu_s = time.process_time() - began
+        outcomes.append(Outcome(bool(path[-1].reading.success), path[-1].step, lapses, cpu_s))
     dynamics.close()
-    return paths, spent
+    return outcomes
 
 
-def _mistakes(paths: list[Path]) -> dict[str, Any]:
+def _mistakes(outcomes: list[Outcome]) -> dict[str, Any]:
     """Of episodes with mistakes: how many end failed, how many are made good, and which mistakes were made."""
-    lapses = [{node.memory.lapse for node in path} - {""} for path in paths]
-    failed = [not path[-1].reading.success for path in paths]
-    pairs = list(zip(lapses, failed, strict=True))
     return {
-        "ended_failed": float(np.mean(failed)),
-        "made_good": float(np.mean([bool(made) and not bad for made, bad in pairs])),
-        "without_mistake": float(np.mean([not made for made in lapses])),
-        "episodes_with": dict(sorted(Counter(name for made in lapses for name in made).items())),
+        "ended_failed": float(np.mean([not o.success for o in outcomes])),
+        "made_good": float(np.mean([bool(o.lapses) and o.success for o in outcomes])),
+        "without_mistake": float(np.mean([not o.lapses for o in outcomes])),
+        "episodes_with": dict(sorted(Counter(name for o in outcomes for name in o.lapses).items())),
     }

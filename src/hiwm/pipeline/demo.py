@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +45,15 @@ class Episode:
     wall_s: float
 
 
-def demo(out: Path | None = None) -> Path:
+def demo(out: Path | None = None, tasks: Sequence[str] = TASKS) -> Path:
     """Rolls the episodes out in unseen scenes, writes films and `tasks.png`, prints the figures, returns the folder."""
     folder = out or hiwm_home() / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     episodes: list[Episode] = []
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("simulating", total=len(TASKS) * len(Kind))
-        for name in TASKS:
+        bar = progress.add_task("simulating", total=len(tasks) * len(Kind))
+        for name in tasks:
             for episode in _episodes(load_task(name, Setting(size=SIZE))):
                 write_film(folder / f"{name}_{episode.kind}.mp4", episode.pictures, episode.fps)
                 episodes.append(episode)
