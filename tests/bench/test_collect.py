@@ -14,6 +14,7 @@ def test_figures_are_of_both_halves_and_nothing_is_left_behind(hiwm_home: Path) 
     figures = json.loads(json.dumps(bench_collect(TOY_TASK, 20, workers=0, progress=False)))
     assert figures["success"]["demo"] == "10/10"
     assert figures["success"]["edge"].endswith("/6")
+    assert figures["picture_psnr_db"] > 35
     for half in (figures, figures["first_half"], figures["second_half"]):
         assert half["episodes_per_hour"] > 0
         assert half["steady_episodes_per_hour"] > 0
