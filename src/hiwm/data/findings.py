@@ -26,7 +26,7 @@ class CheckLimits:
     """When an episode is reported.
 
     idle_s: no action changes for longer. short_s: the episode is shorter. jump_share: an action changes by more than
-    this share of its range in one step (numbers that only switch between their ends are exempt). thin_share: a number
+    this share of its range in one step (numbers that switch, like a gripper's, are exempt). thin_share: a number
     occupies fewer of its bins.
     """
 
@@ -160,9 +160,11 @@ def _short(source: Source, short_s: float) -> list[int]:
 
 
 def _switches(spec: NumberSpec, values_n: Floats) -> bool:
-    """True for a number that is nearly always at either end of its range, like an open-or-shut gripper's."""
+    """True for a number that mostly stays where it is or at an end of its range, like a gripper's: it may jump."""
     margin = 0.05 * (spec.high - spec.low)
-    return float(((values_n < spec.low + margin) | (values_n > spec.high - margin)).mean()) > 0.8
+    at_end = ((values_n < spec.low + margin) | (values_n > spec.high - margin)).mean()
+    still = (np.abs(np.diff(values_n)) < 0.01 * (spec.high - spec.low)).mean()
+    return bool(max(at_end, still) > 0.8)
 
 
 def _idle(source: Source, action_na: Floats, idle_s: float) -> list[int]:
