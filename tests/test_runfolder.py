@@ -97,11 +97,12 @@ def test_killed_at_a_rename_the_old_folder_is_there_after_recovery(
     assert (place / "data").read_text() == "new"
 
 
-def test_recovery_leaves_a_folder_in_place_alone(tmp_path: Path) -> None:
+def test_recovery_leaves_a_folder_in_place_alone_and_removes_the_old_one(tmp_path: Path) -> None:
     place = folder(tmp_path / "set", "new")
-    folder(tmp_path / "set.old", "old")
+    old = folder(tmp_path / "set.old", "old")
     runfolder.recover_folder(place)
     assert (place / "data").read_text() == "new"
+    assert not old.exists()
 
 
 def test_file_hash_is_sha256(tmp_path: Path) -> None:

@@ -63,10 +63,12 @@ def replace_folder(built: Path, place: Path) -> None:
 
 
 def recover_folder(place: Path) -> None:
-    """Undoes a `replace_folder` that was killed half-way: without a folder in place, the old one returns."""
+    """Tidies up after a killed `replace_folder`: the old folder returns where none is in place, else it goes."""
     old = place.with_name(place.name + ".old")
     if old.exists() and not place.exists():
         os.rename(old, place)
+    elif old.exists():
+        shutil.rmtree(old)
 
 
 def file_hash(path: Path) -> str:

@@ -110,7 +110,7 @@ class PictureNet(nn.Module):
         self.up_1, self.join_0 = nn.Conv2d(c1, 4 * c0, 1), nn.Conv2d(2 * c0, c0, 1)
         self.fine_out = self._blocks(c0, n0 + 1)
         self.norm = ChannelNorm(c0)
-        self.paint = nn.Conv2d(c0, folded, 3, padding=1)
+        self.paint = nn.Conv2d(c0, folded + config.fold**2, 3, padding=1)
         self.flow = nn.Conv2d(c0, 3 * config.warps + 1, 3, padding=1) if config.warps else None
         make_silent(self.paint)
         if self.flow is not None:
@@ -141,7 +141,10 @@ class PictureNet(nn.Module):
         h = self._unet(x, condition)
         painted = F.pixel_shuffle(self.paint(h).float(), cfg.fold)
         last = shown_bkchw[:, -1].float()
-        return painted + (last if self.flow is None else self._moved(last, self.flow(h).float()))
+        kept = last if self.flow is None else self._moved(last, self.flow(h).float())
+        # What stands still costs nothing to keep: the picture is repainted only where the last channel says so.
+        share = torch.sigmoid(painted[:, -1:] - 2)
+        return kept + share * (painted[:, :-1] - kept)
 
     def _unet(self, x: Tensor, condition: Tensor) -> Tensor:
         h = self._through(self.fine_in, self.enter(x), condition)
