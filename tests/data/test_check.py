@@ -168,7 +168,7 @@ def test_coverage_of_pictures() -> None:
     assert coverage.visited == 0.02
     assert coverage.heat_hw[2, 5] == 0.25
     assert coverage.heat_hw.sum() == 0.5
-    assert not coverage.median_hwc.any()
+    assert not coverage.usual_hwc.any()
 
 
 @pytest.mark.parametrize(("flags", "longest"), [([], 0), ([0, 0], 0), ([1, 1, 0, 1], 2), ([0, 1, 1, 1], 3)])

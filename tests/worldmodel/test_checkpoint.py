@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from hiwm.data.windows import Windows
 from hiwm.errors import BadCheckpoint
 from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
+from hiwm.worldmodel.clips import usual_pictures
 from hiwm.worldmodel.scaling import NumberScale
 from hiwm.worldmodel.training import shown_spec
 from tests.worldmodel.conftest import TINY
@@ -23,7 +24,9 @@ from tests.worldmodel.conftest import TINY
 def folder(windows: Windows, tmp_path: Path) -> Path:
     spec = shown_spec(windows)
     scales = [NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na)]
-    save_world(tmp_path, World(spec, TINY, scales[0], scales[1], make_net(spec, TINY), {"steps": 1}))
+    save_world(
+        tmp_path, World(spec, TINY, scales[0], scales[1], usual_pictures(windows), make_net(spec, TINY), {"steps": 1})
+    )
     return tmp_path
 
 
@@ -58,6 +61,7 @@ def test_a_whole_folder_loads(folder: Path) -> None:
         (lambda f: _rewrite(f, lambda w: w.update(extra=torch.zeros(1))), "1 unknown"),
         (lambda f: _rewrite(f, lambda w: w.update({"picture.enter.bias": torch.zeros(3)})), "1 of another shape"),
         (lambda f: _rewrite(f, lambda w: w["picture.enter.bias"].fill_(float("nan"))), "not finite"),
+        (lambda f: _rewrite(f, lambda w: w.pop("usual_picture")), "usual picture"),
     ],
 )
 def test_anything_else_is_refused(folder: Path, spoil: Callable[[Path], object], says: str) -> None:

@@ -12,6 +12,7 @@ from hiwm.data.windows import Windows
 from hiwm.errors import BadInput, SpecMismatch
 from hiwm.types import Observation, Scene
 from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
+from hiwm.worldmodel.clips import usual_pictures
 from hiwm.worldmodel.learned import LearnedWorld, WorldState
 from hiwm.worldmodel.scaling import NumberScale
 from hiwm.worldmodel.training import shown_spec
@@ -30,7 +31,7 @@ def world(windows: Windows) -> World:
         for parameter in net.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
     scales = [NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na)]
-    return World(spec, TINY, scales[0], scales[1], net, {})
+    return World(spec, TINY, scales[0], scales[1], usual_pictures(windows), net, {})
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from hiwm.data import drawing
+from hiwm.data.background import usual_picture
 from hiwm.data.frame_cache import Frames
 from hiwm.spec import NumberSpec
 from hiwm.types import Doubles, Floats, Picture
@@ -19,11 +20,10 @@ BINS = 20
 STILL_SHARE = 1e-3
 """A number stands still in a step when it changes by less than this share of its range."""
 MOVED_LEVELS = 24
-"""A pixel shows something that moves when a colour is this far (of 255) from its median; codecs stay below it."""
+"""A pixel shows what moves when a colour is this far (of 255) from what is usual there; codecs stay below it."""
 MOVED_FRAMES = 1e-3
 """A place counts as visited when that happens in this share of the frames, and at least once."""
 SAMPLED_FRAMES = 2000
-MEDIAN_FRAMES = 61
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class NumberCoverage:
 
 @dataclass(frozen=True, eq=False)
 class PictureCoverage:
-    """Where things moved in a camera. heat_hw: per pixel the share of frames that differ from the median there."""
+    """Where things moved in a camera. heat_hw: per pixel the share of frames that differ from the usual picture."""
 
     camera: str
-    median_hwc: Picture
+    usual_hwc: Picture
     heat_hw: Doubles
     frames: int
 
@@ -97,17 +97,16 @@ def _one_number(spec: NumberSpec, values_n: Floats, still: float) -> NumberCover
 def picture_coverage(frames: Frames, pool: NDArray[np.int64]) -> PictureCoverage:
     """Where things moved in a camera, over at most SAMPLED_FRAMES of the dataset indices in `pool` (not empty)."""
     sample = pool[np.unique(np.linspace(0, len(pool) - 1, min(SAMPLED_FRAMES, len(pool))).astype(np.int64))]
-    few = sample[np.unique(np.linspace(0, len(sample) - 1, min(MEDIAN_FRAMES, len(sample))).astype(np.int64))]
-    median = np.median(frames.pictures_nhwc[few], axis=0).astype(np.int16)
-    moved = np.zeros(median.shape[:2])
+    usual = usual_picture(frames.pictures_nhwc, sample).astype(np.int16)
+    moved = np.zeros(usual.shape[:2])
     for index in sample.tolist():
-        moved += (np.abs(frames.pictures_nhwc[index] - median) > MOVED_LEVELS).any(axis=-1)
-    return PictureCoverage(frames.camera, median.astype(np.uint8), moved / len(sample), len(sample))
+        moved += (np.abs(frames.pictures_nhwc[index] - usual) > MOVED_LEVELS).any(axis=-1)
+    return PictureCoverage(frames.camera, usual.astype(np.uint8), moved / len(sample), len(sample))
 
 
 def draw_heat(coverages: Sequence[PictureCoverage], title: str, path: Path, height: int = 320) -> None:
-    """Writes a PNG: per camera the median picture, dimmed, under the heat of what moved, with a colour scale below."""
-    widths = [round(height * c.median_hwc.shape[1] / c.median_hwc.shape[0]) for c in coverages]
+    """Writes a PNG: per camera the usual picture, dimmed, under the heat of what moved, with a colour scale below."""
+    widths = [round(height * c.usual_hwc.shape[1] / c.usual_hwc.shape[0]) for c in coverages]
     gap = drawing.MARGIN
     total = max(sum(widths) + gap * (len(widths) + 1), 480)
     sheet = Image.new("RGB", (total, height + 3 * gap + 66), drawing.BACKGROUND)
@@ -126,12 +125,12 @@ def draw_heat(coverages: Sequence[PictureCoverage], title: str, path: Path, heig
 
 
 def _heat_picture(coverage: PictureCoverage, size: tuple[int, int]) -> Picture:
-    """The heat over the dimmed grey median, (H, W, 3); square-root scale, so that rare places are seen too."""
+    """The heat over the dimmed grey picture, (H, W, 3); square-root scale, so that rare places are seen too."""
     most = float(coverage.heat_hw.max()) or 1.0
     strength = np.sqrt(coverage.heat_hw / most)
     shape = (size[1], size[0])
     heat = np.asarray(Image.fromarray(strength.astype(np.float32)).resize(shape, Image.Resampling.BICUBIC)).clip(0, 1)
-    grey = np.asarray(Image.fromarray(coverage.median_hwc).convert("L").resize(shape, Image.Resampling.BICUBIC))
+    grey = np.asarray(Image.fromarray(coverage.usual_hwc).convert("L").resize(shape, Image.Resampling.BICUBIC))
     opacity = np.clip(heat * 3, 0, 0.9)[..., None]
     mixed = (1 - opacity) * (0.55 * grey[..., None]) + opacity * drawing.heat_colours(heat.astype(np.float64))
     return np.asarray(mixed.clip(0, 255).astype(np.uint8))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -22,16 +25,22 @@ from hiwm.worldmodel.network import PictureNet, StateNet
 from hiwm.worldmodel.scaling import NumberScale
 
 FORMAT = 1
+USUAL = "usual_picture"
+"""Name of the usual picture among the weights."""
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A world model in memory: what it predicts for which robot, and its networks."""
+    """A world model in memory: what it predicts for which robot, and its networks.
+
+    usual_hwc: what mostly stands at each pixel, the cameras stacked as channels.
+    """
 
     spec: RobotSpec
     network: NetworkConfig
     states: NumberScale
     actions: NumberScale
+    usual_hwc: NDArray[np.uint8]
     net: WorldNet
     about: dict[str, Any]
 
@@ -49,8 +58,9 @@ def make_net(spec: RobotSpec, network: NetworkConfig) -> WorldNet:
 def save_world(folder: Path, world: World, dtype: torch.dtype = torch.bfloat16) -> None:
     """Writes a world; the weights in 16 bits, `world.json` last, so that a folder with one is whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.detach().to(dtype).contiguous() for k, v in world.net.state_dict().items()}
-    write_bytes(folder / "world.safetensors", save(weights))
+    tensors = {k: v.detach().to(dtype).contiguous() for k, v in world.net.state_dict().items()}
+    tensors[USUAL] = torch.from_numpy(world.usual_hwc.copy())
+    write_bytes(folder / "world.safetensors", save(tensors))
     write_json(
         folder / "world.json",
         {
@@ -74,16 +84,26 @@ def load_world(folder: Path) -> World:
         net = make_net(spec, network)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         raise BadCheckpoint(f"{folder / 'world.json'} does not describe a world ({error}); copy it again") from error
-    load_weights(net, folder / "world.safetensors")
-    return World(spec, network, states, actions, net.eval(), described.get("about", {}))
+    path = folder / "world.safetensors"
+    tensors = load_tensors(path)
+    usual = tensors.pop(USUAL, torch.empty(0)).numpy()
+    shape = (spec.cameras[0].height, spec.cameras[0].width, 3 * len(spec.cameras))
+    if usual.shape != shape or usual.dtype != np.uint8:
+        raise BadCheckpoint(f"{path} shall hold the usual picture, {shape} uint8, got {usual.shape}; train it again")
+    fill(net, tensors, path)
+    return World(spec, network, states, actions, usual, net.eval(), described.get("about", {}))
 
 
-def load_weights(net: nn.Module, path: Path) -> None:
-    """Loads weights in full; raises BadCheckpoint where a name, a shape or the file does not fit, or on NaN."""
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file; raises BadCheckpoint."""
     try:
-        weights: dict[str, Tensor] = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise BadCheckpoint(f"{path} cannot be read ({error}); copy or train it again") from error
+
+
+def fill(net: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Puts all weights into a network; raises BadCheckpoint where a name or shape does not fit, or on NaN."""
     expected = net.state_dict()
     missing, surplus = expected.keys() - weights.keys(), weights.keys() - expected.keys()
     wrong = [k for k in expected.keys() & weights.keys() if expected[k].shape != weights[k].shape]

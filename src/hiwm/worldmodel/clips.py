@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hiwm.data.background import usual_picture
 from hiwm.data.windows import Batch, Windows
 from hiwm.worldmodel.network import position_grid
 from hiwm.worldmodel.scaling import NumberScale
@@ -41,19 +42,19 @@ def stacked(batch: Batch) -> NDArray[np.uint8]:
     return np.asarray(np.concatenate(list(batch.images.values()), axis=-1), np.uint8)
 
 
-def usual_picture(windows: Windows, samples: int = 96) -> NDArray[np.uint8]:
-    """(H, W, C) median over frames spread evenly over the dataset: the table without what moves."""
-    index = np.linspace(0, len(windows) - 1, samples).astype(int)
-    cameras = [np.median(frames.pictures_nhwc[index], axis=0) for frames in windows.frames.values()]
-    return np.asarray(np.concatenate(cameras, axis=-1), np.uint8)
+def usual_pictures(windows: Windows) -> NDArray[np.uint8]:
+    """(H, W, C) what stands at each pixel most of the time, all cameras stacked."""
+    everywhere = np.arange(len(windows))
+    cameras = [usual_picture(frames.pictures_nhwc, everywhere) for frames in windows.frames.values()]
+    return np.concatenate(cameras, axis=-1)
 
 
 class ClipMaker:
     """Makes clips of one dataset. The grid and the background are cut like the pictures."""
 
-    def __init__(self, windows: Windows, states: NumberScale, actions: NumberScale, fold: int) -> None:
+    def __init__(self, usual_hwc: NDArray[np.uint8], states: NumberScale, actions: NumberScale, fold: int) -> None:
         self.states, self.actions, self.fold = states, actions, fold
-        self.background_hwc = usual_picture(windows)
+        self.background_hwc = usual_hwc
         self.grid_2hw = position_grid(self.background_hwc.shape[0], self.background_hwc.shape[1], fold)
 
     def make(self, batch: Batch, crop: int | None, rng: np.random.Generator) -> Clips:

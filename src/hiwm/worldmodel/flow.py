@@ -21,11 +21,12 @@ STEADY_NOISE = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What a step is taken from: the last K pictures, states and actions, and where the pictures are."""
+    """What a step is taken from: the last K pictures, states and actions; the usual picture and the grid there."""
 
     shown_bkchw: Tensor
     states_bks: Tensor
     actions_bka: Tensor
+    usual_bchw: Tensor
     grid_b2hw: Tensor
 
 
@@ -40,7 +41,7 @@ class WorldNet(nn.Module):
         """The network's clean picture for a noisy one; told: the context noise level it is told of."""
         result: Tensor = self.picture(
             context.shown_bkchw, context.states_bks, context.actions_bka, next_state_bs, noisy, noise_b, told_b,
-            context.grid_b2hw,
+            context.usual_bchw, context.grid_b2hw,
         )  # fmt: skip
         return result
 
@@ -64,5 +65,6 @@ def pushed(context: Context, picture_bchw: Tensor, state_bs: Tensor, action_ba: 
         torch.cat([context.shown_bkchw[:, 1:], picture_bchw[:, None]], 1),
         torch.cat([context.states_bks[:, 1:], state_bs[:, None]], 1),
         torch.cat([context.actions_bka[:, 1:], action_ba[:, None]], 1),
+        context.usual_bchw,
         context.grid_b2hw,
     )

@@ -51,6 +51,7 @@ class LearnedWorld:
         self.world, self.scenes, self.sample_steps = world, scenes, sample_steps
         camera = world.spec.cameras[0]
         self._grid = position_grid(camera.height, camera.width, world.network.fold)
+        self._usual = as_pictures(world.usual_hwc)
         self._net = world.net.to(torch.bfloat16).eval()
 
     @property
@@ -112,6 +113,7 @@ class LearnedWorld:
             pictures,
             torch.from_numpy(self.world.states.forward(robot)),
             torch.from_numpy(self.world.actions.forward(given)),
+            self._usual.expand(len(states), -1, -1, -1),
             self._grid.expand(len(states), -1, -1, -1),
         )
         return context, noise

@@ -99,7 +99,7 @@ class PictureNet(nn.Module):
         )
         self.points = nn.Sequential(nn.Linear(2 * state, 64), nn.SiLU(), nn.Linear(64, 2 * config.points))
         self.log_radius = nn.Parameter(torch.full((config.points,), -2.5))
-        self.enter = nn.Conv2d(folded * (config.past + 1) + 2 + config.points, c0, 3, padding=1)
+        self.enter = nn.Conv2d(folded * (config.past + 2) + 2 + config.points, c0, 3, padding=1)
         self.fine_in = self._blocks(c0, n0)
         self.down_1 = nn.Conv2d(c0, c1, 3, stride=2, padding=1)
         self.middle_in = self._blocks(c1, n1)
@@ -121,13 +121,14 @@ class PictureNet(nn.Module):
 
     def forward(
         self, shown_bkchw: Tensor, states_bks: Tensor, actions_bka: Tensor, next_state_bs: Tensor,
-        noisy_bchw: Tensor, noise_b: Tensor, context_noise_b: Tensor, grid_b2hw: Tensor,
+        noisy_bchw: Tensor, noise_b: Tensor, context_noise_b: Tensor, usual_bchw: Tensor, grid_b2hw: Tensor,
     ) -> Tensor:  # fmt: skip
         """The clean next pictures (B, C, H, W), -1..1.
 
         shown: last K pictures. states, actions: scaled, of those K steps, the last action being the one to take.
         next_state: scaled, at the wanted picture. noisy: that picture under noise of share noise_b (1: only noise).
-        context_noise: standard deviation of the noise on `shown`. grid: x and y of each folded position, -1..1.
+        context_noise: standard deviation of the noise on `shown`. usual: what mostly stands there. grid: x and y of
+        each folded position, -1..1.
         """
         cfg = self.config
         moving = torch.cat([states_bks[:, -1], next_state_bs, actions_bka[:, -1]], 1)
@@ -136,15 +137,16 @@ class PictureNet(nn.Module):
         kind = self.enter.weight.dtype  # pictures and grids come in full precision, and the last one is added so
         condition = self.condition(torch.cat(numbers, 1).to(kind))
         maps = self._point_maps(torch.cat([states_bks[:, -1], next_state_bs], 1), grid_b2hw)
-        folded = [F.pixel_unshuffle(shown_bkchw.flatten(1, 2), cfg.fold), F.pixel_unshuffle(noisy_bchw, cfg.fold)]
+        folded = [F.pixel_unshuffle(p, cfg.fold) for p in (shown_bkchw.flatten(1, 2), usual_bchw, noisy_bchw)]
         x = torch.cat([*folded, grid_b2hw, maps], 1).to(kind).contiguous(memory_format=torch.channels_last)
         h = self._unet(x, condition)
         painted = F.pixel_shuffle(self.paint(h).float(), cfg.fold)
         last = shown_bkchw[:, -1].float()
         kept = last if self.flow is None else self._moved(last, self.flow(h).float())
-        # What stands still costs nothing to keep: the picture is repainted only where the last channel says so.
+        # What stands still costs nothing to keep, and what is uncovered costs nothing to paint: the last channel says
+        # where the picture is made anew, from the usual one.
         share = torch.sigmoid(painted[:, -1:] - 2)
-        return kept + share * (painted[:, :-1] - kept)
+        return kept + share * (usual_bchw + painted[:, :-1] - kept)
 
     def _unet(self, x: Tensor, condition: Tensor) -> Tensor:
         h = self._through(self.fine_in, self.enter(x), condition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -33,17 +34,17 @@ class Step:
 
 def teacher_step(clips: Clips, past: int, config: TrainingConfig, draw: torch.Generator) -> Step:
     """The step after the first `past` true pictures, with noise on them so that the network trusts them less."""
-    context = _context(clips, past)
+    context = first_context(clips, past)
     told = torch.rand(len(clips.pictures_btchw), generator=draw, device=draw.device) * config.context_noise
     noise = torch.randn(context.shown_bkchw.shape, generator=draw, device=draw.device)
     noisy = context.shown_bkchw + told[:, None, None, None, None] * noise
-    return _step(clips, Context(noisy, *_numbers(context)), past, told)
+    return _step(clips, dataclasses.replace(context, shown_bkchw=noisy), past, told)
 
 
 @torch.no_grad()
 def own_step(clips: Clips, past: int, net: WorldNet, draw: torch.Generator) -> Step:
     """The last step of the clips, after the network's own one-step samples of all steps before."""
-    context = _context(clips, past)
+    context = first_context(clips, past)
     steps = clips.pictures_btchw.shape[1] - past - 1
     for k in range(steps):
         noise = torch.randn(clips.background_bchw.shape, generator=draw, device=draw.device)
@@ -118,14 +119,12 @@ def _is_object(picture_bchw: Tensor, background_bchw: Tensor) -> Tensor:
     return ((picture_bchw - background_bchw).abs().amax(1, keepdim=True) > OBJECT).float()
 
 
-def _context(clips: Clips, past: int) -> Context:
+def first_context(clips: Clips, past: int) -> Context:
+    """The context of the step after the first `past` pictures."""
     return Context(
-        clips.pictures_btchw[:, :past], clips.states_bts[:, :past], clips.actions_bta[:, :past], clips.grid_b2hw
-    )
-
-
-def _numbers(context: Context) -> tuple[Tensor, Tensor, Tensor]:
-    return context.states_bks, context.actions_bka, context.grid_b2hw
+        clips.pictures_btchw[:, :past], clips.states_bts[:, :past], clips.actions_bta[:, :past],
+        clips.background_bchw, clips.grid_b2hw,
+    )  # fmt: skip
 
 
 def _step(clips: Clips, context: Context, at: int, told_b: Tensor) -> Step:

@@ -20,7 +20,7 @@ from hiwm.errors import BadDataset, BadInput, StageFailed
 from hiwm.runfolder import full_disk_is_clear, read_json, write_json
 from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.worldmodel.checkpoint import World, make_net, save_world
-from hiwm.worldmodel.clips import ClipMaker, Clips
+from hiwm.worldmodel.clips import ClipMaker, Clips, usual_pictures
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.objective import Critic, critic_loss, loss_of, own_step, persuasion_loss, teacher_step
 from hiwm.worldmodel.resume import load_training, save_training
@@ -71,9 +71,10 @@ class WorldTrainer:
         states, actions = (NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na))
         spec = shown_spec(windows)
         kept, self.net = (make_net(spec, network).to(device) for _ in range(2))
-        self.world = World(spec, network, states, actions, kept, {})
+        usual = usual_pictures(windows)
+        self.world = World(spec, network, states, actions, usual, kept, {})
         self.world.net.load_state_dict(self.net.state_dict())
-        self.maker = ClipMaker(windows, states, actions, network.fold)
+        self.maker = ClipMaker(usual, states, actions, network.fold)
         self.optimiser = torch.optim.AdamW(
             self.net.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=config.weight_decay
         )

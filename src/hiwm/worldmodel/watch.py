@@ -14,8 +14,8 @@ from torch import Tensor
 
 from hiwm.data.windows import Indices, Windows
 from hiwm.worldmodel.clips import ClipMaker, Clips, as_pixels
-from hiwm.worldmodel.flow import Context, WorldNet, pushed
-from hiwm.worldmodel.objective import OBJECT
+from hiwm.worldmodel.flow import WorldNet, pushed
+from hiwm.worldmodel.objective import OBJECT, first_context
 
 MOMENTS = (1, 10, 25, 50, 64)
 
@@ -60,9 +60,7 @@ def moving_clips(windows: Windows, maker: ClipMaker, starts: Indices, steps: int
 def watch(net: WorldNet, clips: Clips, past: int, sample_steps: int, picture: Path | None) -> Watched:
     """Rolls the clips' actions out from their first `past` pictures; writes truth above world as a PNG."""
     draw = torch.Generator(clips.pictures_btchw.device).manual_seed(0)
-    context = Context(
-        clips.pictures_btchw[:, :past], clips.states_bts[:, :past], clips.actions_bta[:, :past], clips.grid_b2hw
-    )
+    context = first_context(clips, past)
     first = context.shown_bkchw[:, -1]
     steps = clips.pictures_btchw.shape[1] - past
     psnr, still, shown = [], [], {}
