@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(
         HF_HOME=f"{home}/huggingface",
         HF_HUB_OFFLINE="1",
+        TQDM_DISABLE="1",
         HIWM_HOME=f"{home}/hiwm",
         MPLCONFIGDIR=f"{home}/matplotlib",
         MPLBACKEND="Agg",

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from urllib.request import urlopen
@@ -18,6 +19,7 @@ import hiwm.pipeline.collect
 from hiwm.cli.app import main
 from hiwm.errors import HiwmError
 from hiwm.pipeline.collect import CollectReport
+from hiwm.sims.task import Setting, SimTask
 from hiwm.types import Kind
 from tests.data.foreign_dataset import make_foreign
 
@@ -112,19 +114,19 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_collect_hands_on_its_flags_and_sums_up(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[tuple[tuple[object, ...], dict[str, object]]] = []
+    asked: list[dict[str, object]] = []
 
-    def collect(*args: object, **kwargs: object) -> CollectReport:
-        asked.append((args, kwargs))
+    def collect(source: partial[SimTask], out: Path, **kwargs: object) -> CollectReport:
+        asked.append({"source": source.args, "out": out, **kwargs})
         counts = {Kind.DEMO: 7, Kind.FAILURE: 2, Kind.EDGE: 3}
         return CollectReport(counts, {Kind.DEMO: 7, Kind.FAILURE: 1, Kind.EDGE: 0}, 12, 2400.0, 40_000.0, {})
 
     monkeypatch.setattr(hiwm.pipeline.collect, "collect", collect)
-    flags = "--demos 7 --failures 2 --edges 3 --out here --workers 1 --seed 5"
+    flags = "--demos 7 --failures 2 --edges 3 --out here --workers 1 --seed 5 --cameras top angle --size 96 --look all"
     assert main(["collect", "push_t", *flags.split()]) == 0
-    assert asked == [
-        (("push_t", Path("here")), {"demos": 7, "failures": 2, "edges": 3, "workers": 1, "seed": 5}),
-    ]
+    setting = Setting("all", ("top", "angle"), 96)
+    numbers = {"demos": 7, "failures": 2, "edges": 3, "workers": 1, "seed": 5}
+    assert asked == [{"source": ("push_t", setting), "out": Path("here"), **numbers}]
     said = capsys.readouterr().out.splitlines()
     assert said[1].split() == ["failure", "2", "episodes,", "1", "end", "in", "success"]
     assert said[-1] == "here: 40 kB an episode, 2,400 episodes an hour"

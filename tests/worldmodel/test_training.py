@@ -24,7 +24,8 @@ def _train(trainer: WorldTrainer, seconds: float) -> list[str]:
 def test_training_stops_by_the_clock_and_leaves_a_world(make_trainer: MakeTrainer, tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path)
     said = _train(trainer, 4)
-    assert trainer.progress.step > 20
+    assert trainer.progress.step > 0
+    assert trainer.progress.spent_s >= 4
     assert "PSNR where things move" in said[-1]
     assert list((tmp_path / "rollouts").glob("*.png"))
     world = load_world(tmp_path)
