@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from hiwm.data.background import usual_pictures
 from hiwm.data.windows import Windows
 from hiwm.errors import BadCheckpoint
 from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
-from hiwm.worldmodel.clips import usual_pictures
 from hiwm.worldmodel.scaling import NumberScale
 from hiwm.worldmodel.training import shown_spec
 from tests.worldmodel.conftest import TINY

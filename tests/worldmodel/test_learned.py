@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from hiwm.data.background import usual_pictures
 from hiwm.data.windows import Windows
 from hiwm.errors import BadInput, SpecMismatch
 from hiwm.types import Observation, Scene
 from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
-from hiwm.worldmodel.clips import usual_pictures
 from hiwm.worldmodel.learned import LearnedWorld, WorldState
 from hiwm.worldmodel.scaling import NumberScale
 from hiwm.worldmodel.training import shown_spec

@@ -53,6 +53,7 @@ def _commands() -> SubcommandApp:
     app.command(stages.demo)
     app.command(stages.collect)
     app.command(stages.train_world)
+    app.command(stages.train_estimator)
     app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")
     app.command(bench.commands(), name="bench", help="Measure speeds and success rates.")
     return app

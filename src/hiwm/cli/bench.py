@@ -13,9 +13,9 @@ from hiwm.errors import BadInput
 
 
 def commands() -> SubcommandApp:
-    """`collect`, `expert` and `reader`."""
+    """`collect`, `expert`, `reader` and `world`."""
     app = SubcommandApp()
-    for command in (collect, expert, reader):
+    for command in (collect, expert, reader, world):
         app.command(command)
     return app
 
@@ -66,6 +66,53 @@ def reader(folder: Positional[Path], windows: int = 128, seed: int = 0, json: Pa
     from hiwm.bench.reader import bench_reader
 
     _report(bench_reader(folder, count=windows, seed=seed), json)
+
+
+def world(
+    task: Positional[str],
+    world: Path,
+    estimator: Path,
+    clips: int = 20,
+    steps: int = 64,
+    seed: int = 0,
+    threads: int | None = None,
+    sheets: Path | None = None,
+    json: Path | None = None,
+) -> None:
+    """Measure how faithful a learned world is in held-out scenes, beside baselines, and how fast it is.
+
+    Args:
+        task: The simulated task that the world was learned from, for example push_t.
+        world: Folder of the world.
+        estimator: Folder of an estimator trained on the same task (hiwm train-estimator).
+        clips: How many clips of each kind of episodes.
+        steps: Length of a clip.
+        seed: Another seed takes other moments of the episodes and other noise.
+        threads: Threads of the processor; by default as many as there are cores.
+        sheets: Folder for contact sheets of simulator, world and frozen object.
+        json: File for the figures.
+    """
+    _require_some("--clips", clips)
+    import torch
+    from rich.console import Console
+
+    from hiwm.sims.rendering import choose_renderer
+
+    choose_renderer()  # before anything imports mujoco, as the benchmark does
+    from hiwm.bench.world import bench_world, setting_of
+    from hiwm.bench.world_report import world_table
+    from hiwm.runfolder import write_json
+    from hiwm.sims.tasks import load_task
+    from hiwm.worldmodel.checkpoint import load_world
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    shown_task = load_task(task, setting_of(load_world(world)))
+    figures = bench_world(shown_task, world, estimator, clips, steps, seed, sheets)
+    if json is not None:
+        write_json(json, figures)
+    Console().print(world_table(figures))
+    _report({"speed": figures["speed"], "left_out": figures["left_out"] or "nothing"}, None)
 
 
 def _require_some(flag: str, count: int) -> None:

@@ -83,3 +83,26 @@ def train_world(
     from hiwm.pipeline.train_world import train_world as run_training
 
     print(run_training(dataset.open(), out, minutes, WorldRecipe(), device, size, resume, threads))
+
+
+def train_estimator(
+    dataset: Dataset,
+    out: Path,
+    minutes: float = 10.0,
+    size: tuple[int, int] | None = None,
+    threads: int | None = None,
+) -> None:
+    """Train an estimator, which reads from a picture where object and hands are and whether the object is whole.
+
+    Args:
+        dataset: Which dataset.
+        out: Folder of the estimator.
+        minutes: How long to train.
+        size: Height and width that pictures are resized to; by default their own.
+        threads: Threads of the processor; by default as many as there are cores.
+    """
+    from hiwm.pipeline.train_estimator import summary
+    from hiwm.pipeline.train_estimator import train_estimator as run_training
+
+    estimator = run_training(dataset.open(), out, minutes, size, threads)
+    print("\n".join([*summary(estimator), str(out)]))

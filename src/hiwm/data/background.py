@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hiwm.data.windows import Windows
 from hiwm.types import Picture
 
 SAMPLES = 240
@@ -24,6 +25,13 @@ def usual_picture(pictures_nhwc: NDArray[np.uint8], index_m: NDArray[np.int64]) 
     code_np = (shade[..., 0] * SHADES + shade[..., 1]) * SHADES + shade[..., 2]
     usual = np.stack([_mean_of_mode(code_np[:, p], sample[:, p]) for p in range(sample.shape[1])])
     return usual.reshape(pictures_nhwc.shape[1:]).round().astype(np.uint8)
+
+
+def usual_pictures(windows: Windows) -> NDArray[np.uint8]:
+    """(H, W, C) the usual pictures of all cameras, which have one size, stacked as channels."""
+    everywhere = np.arange(len(windows))
+    cameras = [usual_picture(frames.pictures_nhwc, everywhere) for frames in windows.frames.values()]
+    return np.concatenate(cameras, axis=-1)
 
 
 def _mean_of_mode(codes_n: NDArray[np.int32], colours_n3: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -149,6 +149,12 @@ def open_windows(source: Source, offsets: Offsets, size: Size | None = None, sho
     return Windows(source, offsets, columns, frames)
 
 
+def kept_out(windows: Windows, share: float = 0.04, least: int = 2) -> Indices:
+    """Episodes kept out of training, spread evenly over the dataset (so over its kinds, which are grouped)."""
+    count = windows.source.episodes.count
+    return np.unique(np.linspace(0, count - 1, max(least, round(count * share))).round().astype(np.int64))
+
+
 def random_indices(pool: Indices, batch_size: int, rng: np.random.Generator) -> Iterator[Indices]:
     """Endless batches of indices from a pool: every index once per pass, in a new random order each pass.
 

@@ -1,7 +1,8 @@
-"""`hiwm train-world`: a dataset in, a folder with a world model out."""
+"""`hiwm train-world`: a dataset in, a folder with a world model out: first its pictures, then its judge."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,11 @@ from rich.console import Console
 from hiwm.data.source import Source
 from hiwm.data.windows import Offsets, open_windows
 from hiwm.errors import BadInput
+from hiwm.runfolder import full_disk_is_clear
+from hiwm.worldmodel.checkpoint import load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
+from hiwm.worldmodel.judge import JudgeConfig
+from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import Clock, WorldTrainer
 
 
@@ -22,6 +27,8 @@ class WorldRecipe:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    judge_training: JudgeTraining = field(default_factory=JudgeTraining)
 
 
 def train_world(
@@ -36,6 +43,9 @@ def train_world(
 ) -> Path:
     """Trains until `minutes` are spent in all and returns `out`, which then holds the best world so far.
 
+    The judge comes last and gets its share of the time, where the dataset has labels. A training that was killed then
+    resumes with the saved world and a judge from the beginning; one that had ended trains its judge again.
+
     size: (H, W) that pictures are resized to, None for their own. threads: of the processor; None leaves it to torch.
     Raises BadInput where `out` holds a training and `resume` is not given, or the device does not exist.
     """
@@ -46,13 +56,24 @@ def train_world(
     if found and not resume:
         raise BadInput(f"{out} holds a training already; give --resume to go on with it, or another --out")
     offsets = Offsets.span(recipe.network.past - 1, recipe.training.own_steps + 1)
-    trainer = WorldTrainer(open_windows(source, offsets, size), recipe.network, recipe.training, out, place)
+    windows = open_windows(source, offsets, size)
+    trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place)
     if found:
         trainer.resume()
     console = Console(stderr=True, highlight=False)
+    known = known_labels(windows)
+    if known.note:
+        console.print(known.note)
+    share = recipe.judge_training.share if known.progress else 0.0
     scalars, close = _tensorboard(out / "tensorboard")
     try:
-        trainer.train(Clock(minutes * 60), console.print, scalars)
+        trainer.train(Clock(minutes * 60 * (1 - share)), console.print, scalars)
+        if share:
+            world = load_world(out)
+            judging = JudgeTrainer(world, windows, recipe.judge, recipe.judge_training, place)
+            judge = judging.train(Clock(minutes * 60 * share), console.print, scalars)
+            with full_disk_is_clear("writing the judge"):
+                save_world(out, dataclasses.replace(world, judge=judge))
     finally:
         close()
     return out

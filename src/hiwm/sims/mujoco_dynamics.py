@@ -19,6 +19,7 @@ from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.types import Doubles, Floats, Observation, Picture, Reading, Scene
 
 CAMERAS = ("top", "angle")
+OUT_OF_SIGHT_M = -1.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,22 @@ class MujocoDynamics:
         self._settle_derived()
         return self._painter.paint(self._data, camera, size, shadows=shadows)
 
+    def staged(self, hands: SimState, things: SimState | None) -> SimState:
+        """A state to look at, not to step from: the robot of one state among the things of another, or alone.
+
+        Alone means that whatever can move, but for the robot, lies out of sight below the floor.
+        """
+        self._restore(hands)
+        joints = self._data.qpos[self._robot.qpos].copy()
+        if things is None:
+            self._data.qpos[self._heights] = OUT_OF_SIGHT_M
+        else:
+            self._restore(things)
+        self._data.qpos[self._robot.qpos] = joints
+        physics = np.empty(hands.physics.size)
+        mujoco.mj_getState(self._model, self._data, physics, STATE_BITS)
+        return SimState(physics, hands.command, (None, None), (things or hands).extra)
+
     def close(self) -> None:
         """Frees the renderers."""
         self._painter.close()
@@ -133,6 +150,13 @@ class MujocoDynamics:
         mujoco.mj_getState(self._model, data, physics, STATE_BITS)
         holds = state.holds if self._grasping is None else self._grasping.update(data, command, state.holds)
         return SimState(physics, command, holds, self.physics.next_extra(data, state.extra))
+
+    @property
+    def _heights(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+        """Where in qpos the heights of free joints and of slides along z are."""
+        kind, place = self._model.jnt_type, self._model.jnt_qposadr
+        upright = (kind == mujoco.mjtJoint.mjJNT_SLIDE) & (self._model.jnt_axis[:, 2] == 1)
+        return np.asarray(np.concatenate([place[kind == mujoco.mjtJoint.mjJNT_FREE] + 2, place[upright]]), np.int64)
 
     @property
     def _limits(self) -> tuple[Doubles, Doubles]:

@@ -1,10 +1,10 @@
-"""World model folders: `world.json` (what it is) and `world.safetensors` (weights); nothing else is ever read."""
+"""World model folders: `world.json` (what it is), `world.safetensors` (weights) and, where `world.json` describes a
+judge, `judge.safetensors`; nothing else is ever read.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from hiwm.data.model_folder import fill, load_tensors, read_description
 from hiwm.errors import BadCheckpoint
-from hiwm.runfolder import read_json, write_bytes, write_json
+from hiwm.runfolder import write_bytes, write_json
 from hiwm.spec import RobotSpec
 from hiwm.worldmodel.config import NetworkConfig
 from hiwm.worldmodel.flow import WorldNet
+from hiwm.worldmodel.judge import Judge, JudgeConfig, make_judge_net
 from hiwm.worldmodel.network import PictureNet, StateNet
 from hiwm.worldmodel.scaling import NumberScale
 
@@ -33,7 +34,7 @@ USUAL = "usual_picture"
 class World:
     """A world model in memory: what it predicts for which robot, and its networks.
 
-    usual_hwc: what mostly stands at each pixel, the cameras stacked as channels.
+    usual_hwc: what mostly stands at each pixel, the cameras stacked as channels. judge: None without labels.
     """
 
     spec: RobotSpec
@@ -43,6 +44,7 @@ class World:
     usual_hwc: NDArray[np.uint8]
     net: WorldNet
     about: dict[str, Any]
+    judge: Judge | None = None
 
 
 def make_net(spec: RobotSpec, network: NetworkConfig) -> WorldNet:
@@ -58,9 +60,10 @@ def make_net(spec: RobotSpec, network: NetworkConfig) -> WorldNet:
 def save_world(folder: Path, world: World, dtype: torch.dtype = torch.bfloat16) -> None:
     """Writes a world; the weights in 16 bits, `world.json` last, so that a folder with one is whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.detach().to(dtype).contiguous() for k, v in world.net.state_dict().items()}
-    tensors[USUAL] = torch.from_numpy(world.usual_hwc.copy())
-    write_bytes(folder / "world.safetensors", save(tensors))
+    usual = {USUAL: torch.from_numpy(world.usual_hwc.copy())}
+    write_bytes(folder / "world.safetensors", save(_weights(world.net, dtype) | usual))
+    if world.judge is not None:
+        write_bytes(folder / "judge.safetensors", save(_weights(world.judge.net, dtype)))
     write_json(
         folder / "world.json",
         {
@@ -70,19 +73,21 @@ def save_world(folder: Path, world: World, dtype: torch.dtype = torch.bfloat16) 
             "states": world.states.to_json(),
             "actions": world.actions.to_json(),
             "about": world.about,
+            "judge": None if world.judge is None else _judge_description(world.judge),
         },
     )
 
 
 def load_world(folder: Path) -> World:
     """Reads a world; raises BadCheckpoint with one clear line for anything else than a folder that hiwm wrote."""
-    described = _description(folder)
+    described = read_description(folder / "world.json", "world", FORMAT)
     try:
         spec = RobotSpec.from_json(described["spec"])
         network = NetworkConfig(**{k: _tuple(v) for k, v in described["network"].items()})
         states, actions = (NumberScale.from_json(described[name]) for name in ("states", "actions"))
         net = make_net(spec, network)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        judge = _described_judge(spec, described.get("judge"))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, ArithmeticError) as error:
         raise BadCheckpoint(f"{folder / 'world.json'} does not describe a world ({error}); copy it again") from error
     path = folder / "world.safetensors"
     tensors = load_tensors(path)
@@ -91,45 +96,26 @@ def load_world(folder: Path) -> World:
     if usual.shape != shape or usual.dtype != np.uint8:
         raise BadCheckpoint(f"{path} shall hold the usual picture, {shape} uint8, got {usual.shape}; train it again")
     fill(net, tensors, path)
-    return World(spec, network, states, actions, usual, net.eval(), described.get("about", {}))
+    if judge is not None:
+        path = folder / "judge.safetensors"
+        fill(judge.net, load_tensors(path), path)
+    return World(spec, network, states, actions, usual, net.eval(), described.get("about", {}), judge)
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file; raises BadCheckpoint."""
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise BadCheckpoint(f"{path} cannot be read ({error}); copy or train it again") from error
+def _weights(net: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    return {k: v.detach().to(dtype).contiguous() for k, v in net.state_dict().items()}
 
 
-def fill(net: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Puts all weights into a network; raises BadCheckpoint where a name or shape does not fit, or on NaN."""
-    expected = net.state_dict()
-    missing, surplus = expected.keys() - weights.keys(), weights.keys() - expected.keys()
-    wrong = [k for k in expected.keys() & weights.keys() if expected[k].shape != weights[k].shape]
-    if missing or surplus or wrong:
-        raise BadCheckpoint(
-            f"{path} does not fit its description: {len(missing)} tensors missing, {len(surplus)} unknown, "
-            f"{len(wrong)} of another shape (first: {sorted([*missing, *surplus, *wrong])[0]}); train it again"
-        )
-    bad = [k for k, v in weights.items() if not torch.isfinite(v.float()).all()]
-    if bad:
-        raise BadCheckpoint(f"{path} holds numbers that are not finite in {bad[0]}; train it again")
-    net.load_state_dict(weights)
+def _judge_description(judge: Judge) -> dict[str, Any]:
+    return {"network": dataclasses.asdict(judge.config), "knows_success": judge.knows_success, "about": judge.about}
 
 
-def _description(folder: Path) -> dict[str, Any]:
-    path = folder / "world.json"
-    try:
-        described = read_json(path)
-    except OSError as error:
-        raise BadCheckpoint(f"expected a world at {folder}, found no readable world.json; check the path") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadCheckpoint(f"{path} is not JSON ({error}); copy or train it again") from error
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
-        found = described.get("format") if isinstance(described, dict) else None
-        raise BadCheckpoint(f"{path} has format {found}, this hiwm reads {FORMAT}; train the world again")
-    return described
+def _described_judge(spec: RobotSpec, described: dict[str, Any] | None) -> Judge | None:
+    """A judge without its weights, None where the world has none."""
+    if described is None:
+        return None
+    config = JudgeConfig(**{k: _tuple(v) for k, v in described["network"].items()})
+    return Judge(config, make_judge_net(spec, config).eval(), bool(described["knows_success"]), described["about"])
 
 
 def _tuple(value: Any) -> Any:

@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hiwm.data.background import usual_picture
-from hiwm.data.windows import Batch, Windows
+from hiwm.data.windows import Batch
 from hiwm.worldmodel.network import position_grid
 from hiwm.worldmodel.scaling import NumberScale
 
@@ -40,13 +39,6 @@ class Clips:
 def stacked(batch: Batch) -> NDArray[np.uint8]:
     """(B, T, H, W, C) with the cameras side by side as channels."""
     return np.asarray(np.concatenate(list(batch.images.values()), axis=-1), np.uint8)
-
-
-def usual_pictures(windows: Windows) -> NDArray[np.uint8]:
-    """(H, W, C) what stands at each pixel most of the time, all cameras stacked."""
-    everywhere = np.arange(len(windows))
-    cameras = [usual_picture(frames.pictures_nhwc, everywhere) for frames in windows.frames.values()]
-    return np.concatenate(cameras, axis=-1)
 
 
 class ClipMaker:

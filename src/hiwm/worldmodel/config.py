@@ -47,13 +47,13 @@ class TrainingConfig:
     """
 
     batch: int = 32
-    learning_rate: float = 8e-4
+    learning_rate: float = 1e-3
     weight_decay: float = 0.01
     crop: int = 64
     whole_share: float = 0.1
     own_steps: int = 4
-    own_from: float = 0.25
-    context_noise: float = 0.15
+    own_from: float = 0.06
+    context_noise: float = 0.04
     critic: float = 0.0
     critic_from: float = 0.2
     object_weight: float = 4.0

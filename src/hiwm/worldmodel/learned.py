@@ -53,6 +53,8 @@ class LearnedWorld:
         self._grid = position_grid(camera.height, camera.width, world.network.fold)
         self._usual = as_pictures(world.usual_hwc)
         self._net = world.net.to(torch.bfloat16).eval()
+        if world.judge is not None:
+            world.judge.net.to(torch.bfloat16).eval()
 
     @property
     def spec(self) -> RobotSpec:
@@ -66,7 +68,7 @@ class LearnedWorld:
             seen = self._first(scene)
             states.append(self.state_of(seen, seed=zlib.crc32(scene.id.encode())))
             observations.append(Observation(dict(seen.images), seen.state))
-        return states, observations, [Reading(None, None)] * len(states)
+        return states, observations, self._readings(states)
 
     def state_of(self, seen: Observation, seed: int) -> WorldState:
         """A new scene from one observation; raises SpecMismatch where it is of another robot."""
@@ -87,7 +89,7 @@ class LearnedWorld:
             _pushed(state, _split(pixels[i]), robot[i], taken[i], self.world.network.past)
             for i, state in enumerate(states)
         ]
-        return after, [self._observation(state) for state in after], [Reading(None, None)] * len(after)
+        return after, [self._observation(state) for state in after], self._readings(after)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -117,6 +119,14 @@ class LearnedWorld:
             self._grid.expand(len(states), -1, -1, -1),
         )
         return context, noise
+
+    def _readings(self, states: Sequence[WorldState]) -> list[Reading]:
+        """What the judge says of the newest shown pictures; nothing is known where the world has no judge."""
+        if self.world.judge is None or not states:
+            return [Reading(None, None)] * len(states)
+        shown = np.stack([np.concatenate(state.shown[-1], -1) for state in states])
+        robot = self.world.states.forward(np.stack([state.states_ks[-1] for state in states]))
+        return self.world.judge.read(as_pictures(shown), torch.from_numpy(robot))
 
     def _observation(self, state: WorldState) -> Observation:
         images = {camera.name: picture for camera, picture in zip(self.spec.cameras, state.shown[-1], strict=True)}

@@ -15,17 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiwm.data.windows import Offsets, Windows, random_indices
+from hiwm.data.background import usual_pictures
+from hiwm.data.windows import Offsets, Windows, kept_out, random_indices
 from hiwm.errors import BadDataset, BadInput, StageFailed
 from hiwm.runfolder import full_disk_is_clear, read_json, write_json
 from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.worldmodel.checkpoint import World, make_net, save_world
-from hiwm.worldmodel.clips import ClipMaker, Clips, usual_pictures
+from hiwm.worldmodel.clips import ClipMaker, Clips
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.objective import Critic, critic_loss, loss_of, own_step, persuasion_loss, teacher_step
 from hiwm.worldmodel.resume import load_training, save_training
 from hiwm.worldmodel.scaling import NumberScale
-from hiwm.worldmodel.watch import Watched, kept_out, moving_clips, watch
+from hiwm.worldmodel.watch import Watched, moving_clips, watch
 
 WATCH_CLIPS = 16
 
@@ -111,7 +112,7 @@ class WorldTrainer:
             losses = self._step(batches, clock.share(self.progress), rng, draw)
             self.progress.step += 1
             self.progress.spent_s += time.monotonic() - began
-            for name, value in losses.items() if self.progress.step % 20 == 0 else ():
+            for name, value in losses.items() if self.progress.step % 20 < 2 else ():  # a teacher and an own step
                 scalars(name, value, self.progress.step)
             if _passed(before, self.progress.spent_s, clock.save_s):
                 self.save()

@@ -38,12 +38,6 @@ class Watched:
         return f"PSNR where things move at step {steps}  mean {self.score:.2f} ({self.still_score:.2f} standing still)"
 
 
-def kept_out(windows: Windows, share: float = 0.04, least: int = 2) -> Indices:
-    """Episodes kept out of training, spread evenly over the dataset (so over its kinds, which are grouped)."""
-    count = windows.source.episodes.count
-    return np.unique(np.linspace(0, count - 1, max(least, round(count * share))).round().astype(np.int64))
-
-
 def moving_clips(windows: Windows, maker: ClipMaker, starts: Indices, steps: int, wanted: int) -> Clips:
     """Of clips at `starts` (each of `steps` frames from there), the `wanted` ones in which most pixels change."""
     rng = np.random.default_rng(0)

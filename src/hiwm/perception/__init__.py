@@ -1,0 +1,1 @@
+"""Reads from a picture what a simulator would know: where the object and the hands are, and whether it is whole."""

@@ -1,0 +1,211 @@
+"""The world benchmark: its rows, what its baselines must give, what the simulator shows for them, and its report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from hiwm.bench.picture_figures import PERFECT_DB, changed_pixels, psnr_db, ssim
+from hiwm.bench.world import bench_world, setting_of
+from hiwm.bench.world_clips import Clip
+from hiwm.bench.world_figures import figure, moments_of
+from hiwm.bench.world_films import ABSENT, FIRST, FROZEN, LEFT_OUT, baseline_films
+from hiwm.bench.world_report import world_table
+from hiwm.cli.app import main
+from hiwm.data.source import open_source
+from hiwm.data.windows import Offsets, open_windows
+from hiwm.errors import BadInput, SpecMismatch
+from hiwm.perception.estimator import save_estimator
+from hiwm.perception.network import EstimatorConfig
+from hiwm.perception.training import EstimatorTraining, train_estimator
+from hiwm.rollout import Node
+from hiwm.sims.arena import VIEW_M
+from hiwm.sims.mujoco_dynamics import MujocoDynamics
+from hiwm.sims.push_t import PushT
+from hiwm.types import Kind, Scene
+from hiwm.worldmodel.checkpoint import load_world
+from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
+from hiwm.worldmodel.training import Clock, WorldTrainer
+from tests.dot_world import DOT_TASK, dot_dataset
+
+STEPS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Folders:
+    world: Path
+    estimator: Path
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """A world and an estimator of the dot; the world has hardly been trained."""
+    torch.set_num_threads(1)
+    place = tmp_path_factory.mktemp("bench")
+    dot_dataset(place / "dataset", each=8)
+    source = open_source(place / "dataset")
+    config = EstimatorConfig(widths=(16, 32, 32), points=8, hidden=64)
+    seen = train_estimator(
+        open_windows(source, Offsets(), show=False), config, EstimatorTraining(steps=200), 600, lambda share, said: None
+    )
+    save_estimator(place / "estimator", seen)
+    network = NetworkConfig(widths=(16, 16, 16), blocks=(1, 1, 1), embed=32, points=2)
+    training = TrainingConfig(batch=4, crop=16, own_steps=2, watch_steps=8)
+    windows = open_windows(source, Offsets.span(network.past - 1, training.own_steps + 1), show=False)
+    trainer = WorldTrainer(windows, network, training, place / "world", torch.device("cpu"))
+    trainer.train(Clock(600, 600, 600, steps=2), lambda said: None, lambda name, value, step: None)
+    return Folders(place / "world", place / "estimator")
+
+
+@pytest.fixture(scope="module")
+def figures(folders: Folders, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    sheets = tmp_path_factory.mktemp("sheets")
+    found = bench_world(DOT_TASK, folders.world, folders.estimator, 2, STEPS, sheets=sheets, show=False)
+    as_read: dict[str, Any] = json.loads(json.dumps(found | {"sheets": str(sheets)}, allow_nan=False))
+    return as_read
+
+
+def test_each_kind_has_its_rows_and_intervals(figures: dict[str, Any]) -> None:
+    assert set(figures["kinds"]) <= set(Kind)
+    assert len(figures["kinds"]) >= 2
+    for rows in (*figures["kinds"].values(), figures["all"]):
+        assert set(rows) == {"simulator", "world", FIRST}
+        for row in rows.values():
+            low, high = row["object_error"]["interval_95"]
+            assert low <= row["object_error"]["value"] <= high
+            assert row["object_error"]["percent_of_workspace"] == pytest.approx(
+                100 * row["object_error"]["value"] / VIEW_M
+            )
+            assert set(row["by_step"]) == {"1", "8"}
+    assert figures["all"]["world"]["object_error"]["n"] == sum(map(len, figures["clips"].values()))
+    assert figures["left_out"] == LEFT_OUT
+    assert figures["speed"]["one_session"] > 0
+
+
+def test_the_first_picture_is_wrong_by_the_displacement_and_the_simulator_is_not(figures: dict[str, Any]) -> None:
+    """The dot is hand and object at once; it moves 0.08 m a step unless it arrives."""
+    still, real = figures["all"][FIRST], figures["all"]["simulator"]
+    own_error = figures["estimator"]["about"]["error_95"]["dot_x"]
+    assert real["object_error"]["value"] < 2 * own_error
+    assert 0.1 * VIEW_M < still["object_error"]["value"] < STEPS * 0.08 + 2 * own_error
+    assert still["object_error"]["value"] > 3 * real["object_error"]["value"]
+    assert still["hand_error"]["value"] == pytest.approx(still["object_error"]["value"], abs=4 * own_error)
+    assert "psnr_changed_db" not in real
+    assert still["by_step"]["8"]["object_error"] > still["by_step"]["1"]["object_error"]
+
+
+def test_clips_are_those_in_which_the_object_moves_and_come_again(folders: Folders, figures: dict[str, Any]) -> None:
+    again = bench_world(DOT_TASK, folders.world, folders.estimator, 2, STEPS, show=False)
+    assert again["clips"] == figures["clips"]
+    assert again["kinds"].keys() == figures["kinds"].keys()
+    assert again["all"]["world"]["object_error"] == figures["all"]["world"]["object_error"]
+    other = bench_world(DOT_TASK, folders.world, folders.estimator, 2, STEPS, seed=1, show=False)
+    assert other["all"][FIRST]["object_error"] != figures["all"][FIRST]["object_error"]
+
+
+def test_a_table_and_sheets_are_made(figures: dict[str, Any]) -> None:
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(world_table(figures))
+    said = console.export_text()
+    assert "first picture" in said
+    assert f"errors in % of {VIEW_M:g} m" in said
+    sheets = sorted(Path(figures["sheets"]).glob("*.png"))
+    assert [sheet.stem for sheet in sheets] == sorted(f"toy_{kind}" for kind in figures["kinds"])
+    with Image.open(sheets[0]) as sheet:
+        assert sheet.height > 2 * 150
+
+
+def test_what_does_not_fit_is_named(folders: Folders) -> None:
+    other = dataclasses.replace(DOT_TASK, truth_names=("a_x", "a_y"))
+    with pytest.raises(SpecMismatch, match="truth of toy"):
+        bench_world(other, folders.world, folders.estimator, 1, STEPS, show=False)
+    with pytest.raises(BadInput, match="no episode of toy has 500 steps"):
+        bench_world(DOT_TASK, folders.world, folders.estimator, 1, 500, show=False)
+    with pytest.raises(BadInput, match="at least 1 clip"):
+        bench_world(DOT_TASK, folders.world, folders.estimator, 0, STEPS, show=False)
+    assert setting_of(load_world(folders.world)).size == 32
+
+
+def test_frozen_and_absent_differ_from_the_truth_in_the_object_alone() -> None:
+    dynamics = MujocoDynamics(PushT())
+    clip = _pushing(dynamics, Scene("push_t", "eval", 0))
+    films = baseline_films(dynamics, clip)
+    assert films.keys() == {FIRST, FROZEN, ABSENT}
+    [camera] = [view.feature for view in dynamics.views]
+    first, last = clip.first.observation, clip.after[-1].observation
+    true, frozen, absent = last.images[camera], films[FROZEN][-1][camera], films[ABSENT][-1][camera]
+    blue = [_blue(picture) for picture in (first.images[camera], true, frozen, absent)]
+    assert np.linalg.norm(_middle(blue[0]) - _middle(blue[1])) > 5, "the block is really pushed"
+    assert (blue[2] & ~blue[0]).sum() < 0.05 * blue[2].sum(), "where it was, as far as hands do not hide it"
+    assert blue[2].sum() > 0.6 * blue[0].sum()
+    assert blue[3].sum() == 0
+    away = ~(blue[0] | blue[1])
+    for picture in (frozen, absent):
+        assert np.abs(picture.astype(int) - true)[away].mean() < 3, "hands and table are the true ones"
+    state = clip.after[-1].state
+    again = dynamics.picture(state, "top", 128)
+    assert np.array_equal(again, true), "staging leaves no trace"
+    dynamics.close()
+
+
+def _pushing(dynamics: MujocoDynamics, scene: Scene) -> Clip:
+    """The block is pushed by a hand that comes down beside it."""
+    (state,), (seen,), (reading,) = dynamics.reset([scene])
+    nodes = [Node(state, None, seen, reading)]
+    x, y = seen.require_truth()[:2]
+    arm = 0 if x < 0 else 7
+    ways = [(x, y - 0.13, 0.1)] * 4 + [(x, y - 0.13, 0.012)] * 3 + [(x, y, 0.012)] * 4
+    for way in ways:
+        action = dynamics.physics.home.astype(np.float32)
+        action[arm : arm + 3] = way
+        (state,), (seen,), (reading,) = dynamics.step([state], [action])
+        nodes.append(Node(state, None, seen, reading, action))
+    return Clip(Kind.DEMO, scene, (nodes[0],), tuple(nodes[1:]))
+
+
+def _blue(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    red, green, blue = np.moveaxis(picture.astype(int), -1, 0)
+    return np.asarray((blue - red > 60) & (blue - green > 40))
+
+
+def _middle(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray(np.argwhere(mask).mean(0))
+
+
+def test_picture_figures() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.integers(60, 200, (16, 16, 3)).astype(np.uint8)
+    true = np.stack([first] * 3)
+    true[1, :4] += 40
+    mask = changed_pixels(first, true)
+    assert [m.sum() for m in mask] == [0, 64, 64], "what changed once stays in"
+    made = true.copy()
+    assert np.array_equal(psnr_db(made, true, mask)[1:], [PERFECT_DB] * 2)
+    assert np.isnan(psnr_db(made, true, mask)[0])
+    made[1] += 10
+    assert psnr_db(made, true)[1] == pytest.approx(20 * np.log10(25.5))
+    assert ssim(true[0], true[0]) == pytest.approx(1)
+    assert ssim(made[1], 255 - true[1]) < 0
+
+
+def test_intervals_are_of_the_clips() -> None:
+    some = figure([1.0, 2.0, 3.0, 4.0, float("nan")], np.median)
+    assert (some["value"], some["n"]) == (2.5, 4)
+    assert 1 <= some["interval_95"][0] < 2.5 < some["interval_95"][1] <= 4
+    assert figure([], np.mean) == {"value": None, "interval_95": None, "n": 0}
+    assert moments_of(64) == (1, 10, 25, 50, 64)
+    assert moments_of(8) == (1, 8)
+
+
+def test_the_command_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = ["--world", str(tmp_path), "--estimator", str(tmp_path)]
+    assert main(["bench", "world", "push_t", *folders]) == 2
+    assert capsys.readouterr().err.startswith(f"hiwm: expected a world at {tmp_path}")
