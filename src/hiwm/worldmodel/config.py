@@ -41,8 +41,8 @@ class TrainingConfig:
     crop: side in pixels of the squares it is trained on, around what changes; whole pictures for the last whole_share.
     own_steps: longest own rollout before a trained step; they begin after own_from. context_noise: largest standard
     deviation of noise on the context (pictures are -1..1). critic: weight of the patch critic, 0 for none; it begins
-    after critic_from. weights of the loss: static 1, differing from the usual background +object_weight, changing in
-    this step +change_weight. average: share that the running average of the weights keeps per step. watch_steps: length
+    after critic_from. weights of the loss: 1, near what differs from the usual picture +object_weight, near what changes
+    in this step +change_weight. average: share that the running average of the weights keeps per step. watch_steps: length
     of the rollouts that training is watched by.
     """
 
@@ -57,7 +57,7 @@ class TrainingConfig:
     critic: float = 0.0
     critic_from: float = 0.2
     object_weight: float = 4.0
-    change_weight: float = 12.0
+    change_weight: float = 6.0
     average: float = 0.998
     watch_steps: int = 64
     seed: int = 0

@@ -17,6 +17,8 @@ OBJECT = 0.2
 """Difference from the usual picture (-1..1) from which a pixel counts as object or robot."""
 CHANGE = 0.1
 """Difference from the last picture from which a pixel counts as changing."""
+NEAR = 6
+"""So many pixels around what changes or is an object count as near it."""
 FOLD = 4
 
 
@@ -110,9 +112,18 @@ def _over_objects(scores: Tensor, step: Step) -> Tensor:
 
 
 def _weight(step: Step, config: TrainingConfig) -> Tensor:
+    """More weight near what moves, whatever a pixel there turns out to show.
+
+    Weighting the changed pixels alone would make a hand of which the network is one tenth sure look two thirds sure:
+    what it doubts, it would paint too large, and that spreads from step to step.
+    """
     changing = (step.target_bchw - step.last_bchw).abs().amax(1, keepdim=True) > CHANGE
     is_object = _is_object(step.target_bchw, step.background_bchw)
-    return 1 + config.object_weight * is_object + config.change_weight * changing.float()
+    return 1 + config.object_weight * _near(is_object) + config.change_weight * _near(changing.float())
+
+
+def _near(mask_b1hw: Tensor) -> Tensor:
+    return F.max_pool2d(mask_b1hw, 2 * NEAR + 1, stride=1, padding=NEAR)
 
 
 def _is_object(picture_bchw: Tensor, background_bchw: Tensor) -> Tensor:
