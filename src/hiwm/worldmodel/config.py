@@ -38,12 +38,12 @@ class NetworkConfig:
 class TrainingConfig:
     """How a world model is trained. Shares are of the training time.
 
-    crop: side in pixels of the squares it is trained on, around what changes; whole pictures for the last whole_share.
-    own_steps: longest own rollout before a trained step; they begin after own_from. context_noise: largest standard
-    deviation of noise on the context (pictures are -1..1). critic: weight of the patch critic, 0 for none; it begins
-    after critic_from. weights of the loss: 1, near what differs from the usual picture +object_weight, near what changes
-    in this step +change_weight. average: share that the running average of the weights keeps per step. watch_steps: length
-    of the rollouts that training is watched by.
+    crop: side in pixels of the squares it is trained on, around what changes; whole pictures for the last
+    whole_share. own_steps: longest own rollout before a trained step; they begin after own_from. context_noise:
+    largest standard deviation of noise on the context (pictures are -1..1). critic: weight of the patch critic, 0 for
+    none; it begins after critic_from. weights of the loss: 1, near what differs from the usual picture
+    +object_weight, near what changes in this step +change_weight. average: share that the running average of the
+    weights keeps per step. watch_steps: length of the rollouts that training is watched by.
     """
 
     batch: int = 32
