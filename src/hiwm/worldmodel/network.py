@@ -98,8 +98,8 @@ class PictureNet(nn.Module):
             nn.Linear(numbers, config.embed), nn.SiLU(), nn.Linear(config.embed, config.embed), nn.SiLU()
         )
         self.points = nn.Sequential(nn.Linear(2 * state, 64), nn.SiLU(), nn.Linear(64, 2 * config.points))
-        self.log_radius = nn.Parameter(torch.full((config.points,), -2.5))
-        self.enter = nn.Conv2d(folded * (config.past + 2) + 2 + config.points, c0, 3, padding=1)
+        self.log_radius = nn.Parameter(torch.linspace(-3.0, -1.0, config.points))
+        self.enter = nn.Conv2d(folded * (config.past + 2) + 2 + 3 * config.points, c0, 3, padding=1)
         self.fine_in = self._blocks(c0, n0)
         self.down_1 = nn.Conv2d(c0, c1, 3, stride=2, padding=1)
         self.middle_in = self._blocks(c1, n1)
@@ -167,10 +167,14 @@ class PictureNet(nn.Module):
         return h
 
     def _point_maps(self, states_b2s: Tensor, grid_b2hw: Tensor) -> Tensor:
-        """(B, P, h, w) bumps at image points that are learned functions of the robot state, now and next."""
+        """(B, 3 P, h, w) of image points that are learned functions of the robot state, now and next.
+
+        Bumps at the points, and the offsets from them, which tell every position where the points are.
+        """
         points = self.points(states_b2s.to(self.log_radius.dtype)).float().unflatten(1, (-1, 2))
         gap = grid_b2hw[:, None] - points[..., None, None]
-        return torch.exp(-(gap**2).sum(2) / (2 * self.log_radius.float()).exp()[None, :, None, None])
+        bumps = torch.exp(-(gap**2).sum(2) / (2 * self.log_radius.float()).exp()[None, :, None, None])
+        return torch.cat([bumps, gap.flatten(1, 2)], 1)
 
     def _moved(self, last_bchw: Tensor, flow: Tensor) -> Tensor:
         """The last pictures as a mixture of themselves and `warps` moved copies."""
