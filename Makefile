@@ -15,7 +15,7 @@ help:  ## say what there is
 setup:  ## make .venv with everything pinned; under a second when that is done
 	@bash scripts/setup.sh
 
-demo: setup  ## show each task: a success, a failure and an edge case
+demo: setup  ## show each task: a success, a failure, an edge case, and its learned world
 	@$(BIN)/hiwm demo
 
 test: lint types  ## lint, strict types and tests; no network, GPU or display

@@ -15,13 +15,18 @@ from rich.console import Console
 
 from hiwm.bench.picture_figures import PERFECT_DB, changed_pixels, psnr_db, ssim
 from hiwm.bench.world import bench_world, setting_of
-from hiwm.bench.world_clips import Clip
+from hiwm.bench.world_clips import Clip, scripted_path
 from hiwm.bench.world_figures import figure, moments_of
 from hiwm.bench.world_films import ABSENT, FIRST, FROZEN, LEFT_OUT, baseline_films
-from hiwm.bench.world_report import world_table
+from hiwm.bench.world_parts import GROUPS, Plan
+from hiwm.bench.world_report import groups_table, world_table
+from hiwm.bench.world_success import NO_JUDGE
+from hiwm.bench.world_trust import NO_TRUST
 from hiwm.cli.app import main
+from hiwm.data.episode import episode_from_path
 from hiwm.data.source import open_source
 from hiwm.data.windows import Offsets, open_windows
+from hiwm.data.writer import write_dataset
 from hiwm.errors import BadInput, SpecMismatch
 from hiwm.perception.estimator import save_estimator
 from hiwm.perception.network import EstimatorConfig
@@ -30,13 +35,17 @@ from hiwm.rollout import Node
 from hiwm.sims.arena import VIEW_M
 from hiwm.sims.mujoco_dynamics import MujocoDynamics
 from hiwm.sims.push_t import PushT
+from hiwm.sims.task import Setting, SimTask
+from hiwm.sims.tasks import load_task
 from hiwm.types import Kind, Scene
 from hiwm.worldmodel.checkpoint import load_world
-from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.training import Clock, WorldTrainer
 from tests.dot_world import DOT_TASK, dot_dataset
+from tests.worldmodel.conftest import SHORT, TINY
 
 STEPS = 8
+PLAN = Plan(clips=2, steps=STEPS, episodes=4, long_steps=40)
+CLIPS_ONLY = dataclasses.replace(PLAN, groups=("clips",))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,24 +60,26 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     torch.set_num_threads(1)
     place = tmp_path_factory.mktemp("bench")
     dot_dataset(place / "dataset", each=8)
+    return _trained(place)
+
+
+def _trained(place: Path, estimator_steps: int = 200) -> Folders:
     source = open_source(place / "dataset")
     config = EstimatorConfig(widths=(16, 32, 32), points=8, hidden=64)
-    seen = train_estimator(
-        open_windows(source, Offsets(), show=False), config, EstimatorTraining(steps=200), 600, lambda share, said: None
-    )
+    recipe = EstimatorTraining(steps=estimator_steps)
+    frames = open_windows(source, Offsets(), show=False)
+    seen = train_estimator(frames, config, recipe, 600, lambda share, said: None)
     save_estimator(place / "estimator", seen)
-    network = NetworkConfig(widths=(16, 16, 16), blocks=(1, 1, 1), embed=32, points=2)
-    training = TrainingConfig(batch=4, crop=16, own_steps=2, watch_steps=8)
-    windows = open_windows(source, Offsets.span(network.past - 1, training.own_steps + 1), show=False)
-    trainer = WorldTrainer(windows, network, training, place / "world", torch.device("cpu"))
-    trainer.train(Clock(600, 600, 600, steps=2), lambda said: None, lambda name, value, step: None)
+    windows = open_windows(source, Offsets.span(TINY.past - 1, 0), show=False)
+    trainer = WorldTrainer(windows, TINY, SHORT, place / "world", torch.device("cpu"))
+    trainer.train(Clock(600, 600, 600, steps=4), lambda said: None, lambda name, value, step: None)
     return Folders(place / "world", place / "estimator")
 
 
 @pytest.fixture(scope="module")
 def figures(folders: Folders, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     sheets = tmp_path_factory.mktemp("sheets")
-    found = bench_world(DOT_TASK, folders.world, folders.estimator, 2, STEPS, sheets=sheets, show=False)
+    found = bench_world(DOT_TASK, folders.world, folders.estimator, PLAN, sheets, show=False)
     as_read: dict[str, Any] = json.loads(json.dumps(found | {"sheets": str(sheets)}, allow_nan=False))
     return as_read
 
@@ -90,6 +101,23 @@ def test_each_kind_has_its_rows_and_intervals(figures: dict[str, Any]) -> None:
     assert figures["speed"]["one_session"] > 0
 
 
+def test_every_group_is_measured(figures: dict[str, Any]) -> None:
+    """The world has no judge: it says nothing of success, and nothing of trust."""
+    assert figures["success"] == {"left_out": NO_JUDGE}
+    assert figures["trust"] == {"left_out": NO_TRUST}
+    states = figures["actions"]["states"]
+    assert {state["scene"] for state in states} <= {c["scene"] for some in figures["clips"].values() for c in some}
+    assert figures["actions"]["spearman"]["clusters"] == len(states)
+    assert figures["long"]["world"]["seen_whole"]["frames"] == 4
+    assert figures["long"]["simulator"]["seen_whole"]["value"] > 0.5
+
+
+def test_only_what_is_asked_for_is_measured(folders: Folders) -> None:
+    plan = dataclasses.replace(PLAN, groups=("long", "success"), long_steps=0)
+    found = bench_world(DOT_TASK, folders.world, folders.estimator, plan, show=False)
+    assert {"kinds", "trust", *GROUPS} & set(found) == {"success"}
+
+
 def test_the_first_picture_is_wrong_by_the_displacement_and_the_simulator_is_not(figures: dict[str, Any]) -> None:
     """The dot is hand and object at once; it moves 0.08 m a step unless it arrives."""
     still, real = figures["all"][FIRST], figures["all"]["simulator"]
@@ -103,18 +131,22 @@ def test_the_first_picture_is_wrong_by_the_displacement_and_the_simulator_is_not
 
 
 def test_clips_are_those_in_which_the_object_moves_and_come_again(folders: Folders, figures: dict[str, Any]) -> None:
-    again = bench_world(DOT_TASK, folders.world, folders.estimator, 2, STEPS, show=False)
+    again = bench_world(DOT_TASK, folders.world, folders.estimator, CLIPS_ONLY, show=False)
     assert again["clips"] == figures["clips"]
     assert again["kinds"].keys() == figures["kinds"].keys()
     assert again["all"]["world"]["object_error"] == figures["all"]["world"]["object_error"]
-    other = bench_world(DOT_TASK, folders.world, folders.estimator, 2, STEPS, seed=1, show=False)
+    another = dataclasses.replace(CLIPS_ONLY, seed=1)
+    other = bench_world(DOT_TASK, folders.world, folders.estimator, another, show=False)
     assert other["all"][FIRST]["object_error"] != figures["all"][FIRST]["object_error"]
 
 
 def test_a_table_and_sheets_are_made(figures: dict[str, Any]) -> None:
     console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(world_table(figures))
+    console.print(groups_table(figures))
     said = console.export_text()
+    assert LEFT_OUT in said
+    assert NO_TRUST in said
     assert "first picture" in said
     assert f"errors in % of {VIEW_M:g} m" in said
     sheets = sorted(Path(figures["sheets"]).glob("*.png"))
@@ -126,12 +158,35 @@ def test_a_table_and_sheets_are_made(figures: dict[str, Any]) -> None:
 def test_what_does_not_fit_is_named(folders: Folders) -> None:
     other = dataclasses.replace(DOT_TASK, truth_names=("a_x", "a_y"))
     with pytest.raises(SpecMismatch, match="truth of toy"):
-        bench_world(other, folders.world, folders.estimator, 1, STEPS, show=False)
+        bench_world(other, folders.world, folders.estimator, PLAN, show=False)
     with pytest.raises(BadInput, match="no episode of toy has 500 steps"):
-        bench_world(DOT_TASK, folders.world, folders.estimator, 1, 500, show=False)
-    with pytest.raises(BadInput, match="at least 1 clip"):
-        bench_world(DOT_TASK, folders.world, folders.estimator, 0, STEPS, show=False)
+        bench_world(DOT_TASK, folders.world, folders.estimator, dataclasses.replace(PLAN, steps=500), show=False)
     assert setting_of(load_world(folders.world)).size == 32
+
+
+def test_gym_pusht_has_the_rows_that_can_be_had(tmp_path: Path) -> None:
+    task = dataclasses.replace(load_task("gym_pusht", Setting(size=32)), max_steps=60)
+    _gym_dataset(task, tmp_path / "dataset")
+    folders = _trained(tmp_path, estimator_steps=20)
+    assert setting_of(load_world(folders.world)) == Setting(size=32)
+    plan = Plan(clips=1, steps=24, episodes=2, long_steps=30)
+    found = bench_world(task, folders.world, folders.estimator, plan, show=False)
+    assert set(found["all"]) == {"simulator", "world", FIRST}
+    assert found["left_out"] == LEFT_OUT
+    assert found["workspace"] == {"width": 512.0, "unit": "px", "lever": pytest.approx(0.15 * 512)}
+    assert found["actions"]["spearman"]["n"] > 0
+    assert found["long"]["simulator"]["seen_whole"]["frames"] == 3
+
+
+def _gym_dataset(task: SimTask, folder: Path) -> None:
+    dynamics = task.open()
+    episodes = []
+    for number, kind in enumerate([Kind.DEMO, Kind.EDGE] * 4):
+        scene = Scene(task.name, "train", number)
+        path = scripted_path(task, dynamics, kind, scene)
+        episodes.append(episode_from_path(path, kind, scene.id, task.prompt, lambda memory: memory.lapse))
+    write_dataset(episodes, dynamics.spec, folder, task.name, task.truth_names)
+    dynamics.close()
 
 
 def test_frozen_and_absent_differ_from_the_truth_in_the_object_alone() -> None:

@@ -14,8 +14,11 @@ from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.training import WorldTrainer
 from tests.fakes import toy_dataset
 
-TINY = NetworkConfig(widths=(16, 16, 16), blocks=(1, 1, 1), embed=32, points=2)
-SHORT = TrainingConfig(batch=4, crop=16, own_steps=2, watch_steps=8, critic=0.01)
+TINY = NetworkConfig(
+    points=4, features=4, read_widths=(16, 16, 16), paint_widths=(16, 16, 16), paint_blocks=(1, 1, 1), robot_points=2,
+    embed=32, motion_width=32, motion_blocks=1,
+)  # fmt: skip
+SHORT = TrainingConfig(learning_rate=2e-3, batch=4, crop=16, own_steps=2, motion_batch=8, watch_steps=8)
 
 type MakeTrainer = Callable[[Path], WorldTrainer]
 
@@ -24,7 +27,7 @@ type MakeTrainer = Callable[[Path], WorldTrainer]
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     folder = tmp_path_factory.mktemp("toy") / "dataset"
     toy_dataset(folder, each=3)
-    offsets = Offsets.span(TINY.past - 1, SHORT.own_steps + 1)
+    offsets = Offsets.span(TINY.past - 1, 0)
     return open_windows(open_source(folder), offsets, (32, 32), show=False)
 
 

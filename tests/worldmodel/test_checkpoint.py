@@ -57,10 +57,10 @@ def test_a_whole_folder_loads(folder: Path) -> None:
         (lambda f: (f / "world.safetensors").unlink(), "cannot be read"),
         (lambda f: (f / "world.safetensors").write_bytes(b"x" * 100), "cannot be read"),
         (lambda f: (f / "world.safetensors").write_bytes(pickle.dumps({"a": 1})), "cannot be read"),
-        (lambda f: _rewrite(f, lambda w: w.pop("picture.enter.weight")), "1 tensors missing"),
+        (lambda f: _rewrite(f, lambda w: w.pop("reader.enter.weight")), "1 tensors missing"),
         (lambda f: _rewrite(f, lambda w: w.update(extra=torch.zeros(1))), "1 unknown"),
-        (lambda f: _rewrite(f, lambda w: w.update({"picture.enter.bias": torch.zeros(3)})), "1 of another shape"),
-        (lambda f: _rewrite(f, lambda w: w["picture.enter.bias"].fill_(float("nan"))), "not finite"),
+        (lambda f: _rewrite(f, lambda w: w.update({"reader.enter.bias": torch.zeros(3)})), "1 of another shape"),
+        (lambda f: _rewrite(f, lambda w: w["reader.enter.bias"].fill_(float("nan"))), "not finite"),
         (lambda f: _rewrite(f, lambda w: w.pop("usual_picture")), "usual picture"),
     ],
 )

@@ -49,7 +49,7 @@ def test_branches_in_one_batch_equal_themselves_again_and_leave_the_root_alone(
     learned: LearnedWorld, windows: Windows
 ) -> None:
     [root], _, _ = learned.reset([SCENE])
-    before = [picture.copy() for moment in root.shown for picture in moment]
+    before = [picture.copy() for picture in root.shown]
     plans = [_actions(windows, seed, 5) for seed in (0, 1)]
     runs = []
     for _ in range(2):
@@ -61,7 +61,7 @@ def test_branches_in_one_batch_equal_themselves_again_and_leave_the_root_alone(
         assert all(np.array_equal(one.images[name], again.images[name]) for name in one.images)
         assert np.array_equal(one.state, again.state)
     assert not np.array_equal(runs[0][0].state, runs[0][1].state)
-    assert all(np.array_equal(a, b) for a, b in zip(before, [p for m in root.shown for p in m], strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(before, root.shown, strict=True))
 
 
 def test_a_step_shows_what_the_state_holds(learned: LearnedWorld, windows: Windows) -> None:
@@ -70,10 +70,10 @@ def test_a_step_shows_what_the_state_holds(learned: LearnedWorld, windows: Windo
         states, (seen,), _ = learned.step(states, [action])
         learned.spec.check_observation(seen)
         names = [camera.name for camera in learned.spec.cameras]
-        assert all(seen.images[name] is picture for name, picture in zip(names, states[0].shown[-1], strict=True))
-        assert len(states[0].shown) == TINY.past
+        assert all(seen.images[name] is picture for name, picture in zip(names, states[0].shown, strict=True))
+        assert states[0].codes_kd.shape == (TINY.past, TINY.code)
         assert len(states[0].actions) == TINY.past - 1
-    assert states[0].step == 4
+    assert states[0].trace.steps == 4
 
 
 def test_a_saved_world_steps_like_the_one_in_memory(learned: LearnedWorld, world: World, tmp_path: Path) -> None:

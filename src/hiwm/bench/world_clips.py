@@ -9,7 +9,7 @@ import numpy as np
 
 from hiwm.interfaces import Dynamics
 from hiwm.perception.points import Point, distances
-from hiwm.rollout import Node, run
+from hiwm.rollout import Node, Path, run
 from hiwm.sims.arena import VIEW_M
 from hiwm.sims.task import SimTask
 from hiwm.types import Doubles, Floats, Kind, Picture, Scene
@@ -58,6 +58,11 @@ class Clip:
         return [dict(node.observation.images) for node in self.after]
 
     @property
+    def actions(self) -> list[Floats]:
+        """The action of each step, (A,)."""
+        return [node.action for node in self.after if node.action is not None]
+
+    @property
     def truth_tk(self) -> Floats:
         """(T, K) the truth after each step."""
         return np.stack([node.observation.require_truth() for node in self.after])
@@ -83,10 +88,10 @@ def find_clips(
 
     Gives up after five scenes a clip, so that there may be fewer. found: called for each clip.
     """
-    script, clips = task.script(kind), list[Clip]()
+    clips = list[Clip]()
     for number in range(5 * wanted):
         scene = Scene(task.name, "eval", number)
-        path = run(script, dynamics, [scene], task.max_steps, lambda path: script.finished(path[-1].memory))[0]
+        path = scripted_path(task, dynamics, kind, scene)
         start = _start(path, steps, ruler, rng)
         if start is not None:
             before = tuple(path[max(0, start - past + 1) : start + 1])
@@ -95,6 +100,12 @@ def find_clips(
         if len(clips) == wanted:
             break
     return clips
+
+
+def scripted_path(task: SimTask, dynamics: Dynamics, kind: Kind, scene: Scene) -> Path:
+    """The episode that the script of this kind makes in a scene."""
+    script = task.script(kind)
+    return run(script, dynamics, [scene], task.max_steps, lambda path: script.finished(path[-1].memory))[0]
 
 
 def _start(path: Sequence[Node], steps: int, ruler: Ruler, rng: np.random.Generator) -> int | None:

@@ -24,7 +24,8 @@ class ClipFigures:
 
     read_t: object error as read from the pictures. object_t: the same, but where the object is not seen whole at least
     its displacement since the clip's first picture: what an estimator reads from a smear is what it is used to, and may
-    be near the truth by chance. ssim: mean over the MOMENTS. The simulator's own pictures have no picture figures.
+    be near the truth by chance. ssim: mean over the MOMENTS. trust_t: as the world gives it.
+    The simulator's own pictures have no picture figures.
     """
 
     object_t: Doubles
@@ -34,6 +35,7 @@ class ClipFigures:
     changed_db_t: Doubles | None = None
     full_db_t: Doubles | None = None
     ssim: float | None = None
+    trust_t: Doubles | None = None
 
 
 def moments_of(steps: int) -> tuple[int, ...]:

@@ -54,6 +54,7 @@ def _commands() -> SubcommandApp:
     app.command(stages.collect)
     app.command(stages.train_world)
     app.command(stages.train_estimator)
+    app.command(stages.world_card)
     app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")
     app.command(bench.commands(), name="bench", help="Measure speeds and success rates.")
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tyro.conf import Positional
 from tyro.extras import SubcommandApp
@@ -74,6 +74,9 @@ def world(
     estimator: Path,
     clips: int = 20,
     steps: int = 64,
+    episodes: int = 200,
+    long_steps: int = 6000,
+    only: tuple[Literal["clips", "success", "actions", "long", "speed"], ...] = (),
     seed: int = 0,
     threads: int | None = None,
     sheets: Path | None = None,
@@ -83,13 +86,16 @@ def world(
 
     Args:
         task: The simulated task that the world was learned from, for example push_t.
-        world: Folder of the world.
+        world: Folder of the world, or the name of a shipped one.
         estimator: Folder of an estimator trained on the same task (hiwm train-estimator).
-        clips: How many clips of each kind of episodes.
+        clips: How many clips of each kind of episodes; trust is read from them too.
         steps: Length of a clip.
+        episodes: How many whole episodes are judged, half of them successes.
+        long_steps: Length of the long run; 0 leaves it out.
+        only: Groups of figures to measure; by default all.
         seed: Another seed takes other moments of the episodes and other noise.
         threads: Threads of the processor; by default as many as there are cores.
-        sheets: Folder for contact sheets of simulator, world and frozen object.
+        sheets: Folder for contact sheets of simulator, world and frozen object, and for the plot of trust.
         json: File for the figures.
     """
     _require_some("--clips", clips)
@@ -100,19 +106,24 @@ def world(
 
     choose_renderer()  # before anything imports mujoco, as the benchmark does
     from hiwm.bench.world import bench_world, setting_of
-    from hiwm.bench.world_report import world_table
+    from hiwm.bench.world_parts import GROUPS, Plan
+    from hiwm.bench.world_report import groups_table, world_table
     from hiwm.runfolder import write_json
     from hiwm.sims.tasks import load_task
     from hiwm.worldmodel.checkpoint import load_world
+    from hiwm.worldmodel.shipped import find_world
 
     if threads is not None:
         torch.set_num_threads(threads)
+    world = find_world(world)
     shown_task = load_task(task, setting_of(load_world(world)))
-    figures = bench_world(shown_task, world, estimator, clips, steps, seed, sheets)
+    plan = Plan(clips, steps, episodes, long_steps, seed, only or GROUPS)
+    figures = bench_world(shown_task, world, estimator, plan, sheets)
     if json is not None:
         write_json(json, figures)
-    Console().print(world_table(figures))
-    _report({"speed": figures["speed"], "left_out": figures["left_out"] or "nothing"}, None)
+    if "kinds" in figures:
+        Console().print(world_table(figures))
+    Console().print(groups_table(figures))
 
 
 def _require_some(flag: str, count: int) -> None:

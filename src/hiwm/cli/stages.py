@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction, arg
 
 from hiwm.cli.data import Dataset
 
 
 def demo(out: Path | None = None) -> None:
-    """Show each task: the scripted expert in a success, a failure and an edge case.
+    """Show each task: a success, a failure, an edge case; and the success's actions in the task's learned world.
 
     Args:
-        out: Folder for the videos and the contact sheet; without it, one in $HIWM_HOME.
+        out: Folder for the films and the contact sheet; without it, one in $HIWM_HOME.
     """
     from hiwm.pipeline.demo import demo as run_demo
 
@@ -83,6 +84,23 @@ def train_world(
     from hiwm.pipeline.train_world import train_world as run_training
 
     print(run_training(dataset.open(), out, minutes, WorldRecipe(), device, size, resume, threads))
+
+
+def world_card(
+    world: Positional[Path],
+    bench: Annotated[UseAppendAction[tuple[Path, ...]], arg(metavar="FILE")] = (),
+    command: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TEXT")] = (),
+) -> None:
+    """Write MODEL_CARD.md into the folder of a world: data, recipe, commands, figures.
+
+    Args:
+        world: Folder of the world.
+        bench: Figures of this world (hiwm bench world --json); give it again for groups that were measured apart.
+        command: A command that the world was made by; give it again for each, in order.
+    """
+    from hiwm.pipeline.world_card import write_world_card
+
+    print(write_world_card(world, bench, command))
 
 
 def train_estimator(

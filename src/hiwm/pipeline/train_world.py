@@ -19,6 +19,7 @@ from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.judge import JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import Clock, WorldTrainer
+from hiwm.worldmodel.trust_training import TrustTraining, fit_trust
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class WorldRecipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     judge_training: JudgeTraining = field(default_factory=JudgeTraining)
+    trust: TrustTraining = field(default_factory=TrustTraining)
 
 
 def train_world(
@@ -55,8 +57,7 @@ def train_world(
     found = (out / "resume.json").exists()
     if found and not resume:
         raise BadInput(f"{out} holds a training already; give --resume to go on with it, or another --out")
-    offsets = Offsets.span(recipe.network.past - 1, recipe.training.own_steps + 1)
-    windows = open_windows(source, offsets, size)
+    windows = open_windows(source, Offsets.span(recipe.network.past - 1, 0), size)
     trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place)
     if found:
         trainer.resume()
@@ -74,6 +75,11 @@ def train_world(
             judge = judging.train(Clock(minutes * 60 * share), console.print, scalars)
             with full_disk_is_clear("writing the judge"):
                 save_world(out, dataclasses.replace(world, judge=judge))
+        world = load_world(out)
+        trust = fit_trust(world, windows, recipe.trust)
+        console.print(f"trust: right in {trust.about['right']:.0%} of {trust.about['n']} kept-out steps")
+        with full_disk_is_clear("writing trust"):
+            save_world(out, dataclasses.replace(world, trust=trust))
     finally:
         close()
     return out

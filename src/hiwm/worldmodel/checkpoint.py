@@ -20,12 +20,14 @@ from hiwm.errors import BadCheckpoint
 from hiwm.runfolder import write_bytes, write_json
 from hiwm.spec import RobotSpec
 from hiwm.worldmodel.config import NetworkConfig
-from hiwm.worldmodel.flow import WorldNet
 from hiwm.worldmodel.judge import Judge, JudgeConfig, make_judge_net
-from hiwm.worldmodel.network import PictureNet, StateNet
+from hiwm.worldmodel.motion import MotionNet, StateNet
+from hiwm.worldmodel.net import WorldNet
+from hiwm.worldmodel.network import Painter, Reader
 from hiwm.worldmodel.scaling import NumberScale
+from hiwm.worldmodel.trust import Trust
 
-FORMAT = 1
+FORMAT = 2
 USUAL = "usual_picture"
 """Name of the usual picture among the weights."""
 
@@ -35,6 +37,7 @@ class World:
     """A world model in memory: what it predicts for which robot, and its networks.
 
     usual_hwc: what mostly stands at each pixel, the cameras stacked as channels. judge: None without labels.
+    trust: None before it is fitted.
     """
 
     spec: RobotSpec
@@ -45,6 +48,7 @@ class World:
     net: WorldNet
     about: dict[str, Any]
     judge: Judge | None = None
+    trust: Trust | None = None
 
 
 def make_net(spec: RobotSpec, network: NetworkConfig) -> WorldNet:
@@ -52,8 +56,13 @@ def make_net(spec: RobotSpec, network: NetworkConfig) -> WorldNet:
     camera = spec.cameras[0]
     network.require_fits(camera.height, camera.width)
     state, action = len(spec.state), len(spec.action)
-    picture = PictureNet(network, 3 * len(spec.cameras), state, action)
-    net = WorldNet(picture, StateNet(state, action, network.past))
+    channels = 3 * len(spec.cameras)
+    net = WorldNet(
+        Reader(network, channels, camera.height, camera.width),
+        Painter(network, channels, state),
+        StateNet(state, action, network.past),
+        MotionNet(network, state, action),
+    )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -74,6 +83,7 @@ def save_world(folder: Path, world: World, dtype: torch.dtype = torch.bfloat16) 
             "actions": world.actions.to_json(),
             "about": world.about,
             "judge": None if world.judge is None else _judge_description(world.judge),
+            "trust": None if world.trust is None else world.trust.to_json(),
         },
     )
 
@@ -87,6 +97,7 @@ def load_world(folder: Path) -> World:
         states, actions = (NumberScale.from_json(described[name]) for name in ("states", "actions"))
         net = make_net(spec, network)
         judge = _described_judge(spec, described.get("judge"))
+        trust = Trust.from_json(described["trust"]) if described.get("trust") else None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, ArithmeticError) as error:
         raise BadCheckpoint(f"{folder / 'world.json'} does not describe a world ({error}); copy it again") from error
     path = folder / "world.safetensors"
@@ -99,7 +110,7 @@ def load_world(folder: Path) -> World:
     if judge is not None:
         path = folder / "judge.safetensors"
         fill(judge.net, load_tensors(path), path)
-    return World(spec, network, states, actions, usual, net.eval(), described.get("about", {}), judge)
+    return World(spec, network, states, actions, usual, net.eval(), described.get("about", {}), judge, trust)
 
 
 def _weights(net: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:

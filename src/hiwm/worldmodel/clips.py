@@ -1,9 +1,8 @@
-"""Training clips: from windows of a dataset to tensors, whole or cropped around what changes."""
+"""From windows of a dataset to tensors, and from tensors to pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +12,6 @@ from torch import Tensor
 from hiwm.data.windows import Batch
 from hiwm.worldmodel.network import position_grid
 from hiwm.worldmodel.scaling import NumberScale
-
-CHANGED = 20
-"""Difference of two pictures, of 255, from which a pixel counts as changed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,43 +38,23 @@ def stacked(batch: Batch) -> NDArray[np.uint8]:
 
 
 class ClipMaker:
-    """Makes clips of one dataset. The grid and the background are cut like the pictures."""
+    """Makes clips of one dataset."""
 
     def __init__(self, usual_hwc: NDArray[np.uint8], states: NumberScale, actions: NumberScale, fold: int) -> None:
-        self.states, self.actions, self.fold = states, actions, fold
-        self.background_hwc = usual_hwc
-        self.grid_2hw = position_grid(self.background_hwc.shape[0], self.background_hwc.shape[1], fold)
+        self.states, self.actions = states, actions
+        self.usual_chw = as_pictures(usual_hwc)
+        self.grid_2hw = position_grid(usual_hwc.shape[0], usual_hwc.shape[1], fold)
 
-    def make(self, batch: Batch, crop: int | None, rng: np.random.Generator) -> Clips:
-        """Whole pictures, or squares of `crop` pixels placed where the clip changes (some anywhere)."""
-        raw = stacked(batch)
-        height, width = raw.shape[2:4]
-        whole = crop is None or crop >= min(height, width)
-        high, wide = (height, width) if crop is None or whole else (crop, crop)
-        corners = [np.zeros(2, int) if whole else self._corner(clip, high, rng) for clip in raw]
-        cut = np.stack([clip[:, y : y + high, x : x + wide] for clip, (y, x) in zip(raw, corners, strict=True)])
-        usual = np.stack([self.background_hwc[y : y + high, x : x + wide] for y, x in corners])
-        f = self.fold
-        grid = [self.grid_2hw[:, y // f : (y + high) // f, x // f : (x + wide) // f] for y, x in corners]
+    def make(self, batch: Batch) -> Clips:
+        """The windows of a batch as they are."""
+        count = len(batch.index_b)
         return Clips(
-            pictures_btchw=as_pictures(cut),
+            pictures_btchw=as_pictures(stacked(batch)),
             states_bts=torch.from_numpy(self.states.forward(batch.state_bts)),
             actions_bta=torch.from_numpy(self.actions.forward(batch.action_bta)),
-            background_bchw=as_pictures(usual),
-            grid_b2hw=torch.stack(grid),
+            background_bchw=self.usual_chw.expand(count, -1, -1, -1),
+            grid_b2hw=self.grid_2hw.expand(count, -1, -1, -1),
         )
-
-    def _corner(self, clip_thwc: NDArray[np.uint8], crop: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Upper left corner (y, x) of a square, on the grid of the coarsest fold."""
-        limit = np.array(clip_thwc.shape[1:3]) - crop
-        corner: NDArray[Any] = rng.integers(0, limit + 1)
-        if rng.random() < 0.85:
-            difference = np.abs(clip_thwc[-1].astype(np.int16) - clip_thwc[0]).max(-1)
-            changed = np.argwhere(difference > CHANGED)
-            if len(changed):
-                corner = changed[rng.integers(len(changed))] - crop // 2 + rng.integers(-crop // 3, crop // 3 + 1, 2)
-        unit = self.fold * 4
-        return np.asarray(np.clip(np.round(corner / unit).astype(int) * unit, 0, limit // unit * unit))
 
 
 def as_pictures(pixels: NDArray[np.uint8]) -> Tensor:

@@ -9,20 +9,31 @@ from hiwm.errors import BadInput
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the picture network.
+    """Sizes of the networks.
 
-    past: how many shown pictures it sees. fold: pixels are folded fold x fold into channels. widths, blocks: channels
-    and residual blocks at 1/fold, 1/(2 fold) and 1/(4 fold) of the picture. points: image points that it computes from
-    the robot state and draws as maps. warps: how many flow fields it may move the last picture by, 0 for none.
+    past: how many shown pictures a step looks at. fold: pixels are folded fold x fold into channels. points, features:
+    a picture is read as so many image points and other numbers, which together are its code. read_widths,
+    paint_widths: channels at 1/fold, 1/(2 fold) and 1/(4 fold) of the picture; paint_blocks: residual blocks there.
+    robot_points: image points that are learned functions of the robot state. embed: width of the painter's condition.
+    motion_width, motion_blocks: of the network that moves the code.
     """
 
     past: int = 2
     fold: int = 4
-    widths: tuple[int, int, int] = (64, 128, 192)
-    blocks: tuple[int, int, int] = (1, 3, 3)
+    points: int = 32
+    features: int = 32
+    read_widths: tuple[int, int, int] = (32, 64, 128)
+    paint_widths: tuple[int, int, int] = (64, 96, 128)
+    paint_blocks: tuple[int, int, int] = (2, 2, 2)
+    robot_points: int = 8
     embed: int = 256
-    points: int = 8
-    warps: int = 0
+    motion_width: int = 384
+    motion_blocks: int = 4
+
+    @property
+    def code(self) -> int:
+        """How many numbers a code has."""
+        return 2 * self.points + self.features
 
     def require_fits(self, height: int, width: int) -> None:
         """Raises BadInput unless a picture divides into the coarsest grid."""
@@ -38,26 +49,32 @@ class NetworkConfig:
 class TrainingConfig:
     """How a world model is trained. Shares are of the training time.
 
-    crop: side in pixels of the squares it is trained on, around what changes; whole pictures for the last
-    whole_share. own_steps: longest own rollout before a trained step; they begin after own_from. context_noise:
-    largest standard deviation of noise on the context (pictures are -1..1). critic: weight of the patch critic, 0 for
-    none; it begins after critic_from. weights of the loss: 1, near what differs from the usual picture
-    +object_weight, near what changes in this step +change_weight. average: share that the running average of the
-    weights keeps per step. watch_steps: length of the rollouts that training is watched by.
+    motion_share: how much of it goes to the networks that move code and robot state; before, pictures are learned.
+    polish_share: how much goes, after that, to painting alone, from codes that stay. batch, learning_rate: of
+    pictures. crop: side in pixels of the squares that are painted, around objects; whole pictures in the last
+    whole_share of that part. picture_noise: largest standard deviation of noise on pictures that are read (-1..1).
+    point_noise, feature_noise: standard deviations on what was read before it is painted. object_weight: of the
+    loss near what differs from the usual picture, beside 1. motion_batch, motion_rate: of the motion networks;
+    own_steps: how many steps they go on from their own results. code_noise: standard deviation on the codes that a
+    rollout begins with, scaled. average: share that the running average of the weights keeps per step. watch_steps:
+    length of the rollouts that training is watched by.
     """
 
-    batch: int = 32
-    learning_rate: float = 1e-3
+    motion_share: float = 0.25
+    polish_share: float = 0.2
+    batch: int = 16
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
     crop: int = 64
     whole_share: float = 0.1
-    own_steps: int = 4
-    own_from: float = 0.06
-    context_noise: float = 0.04
-    critic: float = 0.0
-    critic_from: float = 0.2
-    object_weight: float = 4.0
-    change_weight: float = 6.0
+    picture_noise: float = 0.08
+    point_noise: float = 0.006
+    feature_noise: float = 0.05
+    object_weight: float = 6.0
+    motion_batch: int = 128
+    motion_rate: float = 1e-3
+    own_steps: int = 8
+    code_noise: float = 0.01
     average: float = 0.998
     watch_steps: int = 64
     seed: int = 0

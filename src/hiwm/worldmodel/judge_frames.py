@@ -17,7 +17,7 @@ from hiwm.data.windows import Indices, Mask, Offsets, Windows
 from hiwm.types import Floats
 from hiwm.worldmodel.checkpoint import World
 from hiwm.worldmodel.clips import as_pictures, as_pixels, stacked
-from hiwm.worldmodel.flow import Context, pushed
+from hiwm.worldmodel.net import Context, Place, WorldNet
 from hiwm.worldmodel.network import position_grid
 
 NEAR = 0.9
@@ -108,16 +108,17 @@ def rolled(
     They carry the labels of the true frames in their place; a branch ends where its episode ends.
     """
     net = copy.deepcopy(world.net).to(device, torch.bfloat16).eval()
-    context = _context(world, windows, start_b, device)
+    context, place = _beginning(world, net, windows, start_b, device)
     episodes, columns = windows.source.episodes, windows.columns
     ends = (episodes.start_e + episodes.length_e)[np.searchsorted(episodes.start_e, start_b, side="right") - 1]
     for k in range(1, steps + 1):
         index = np.minimum(start_b + k, ends - 1)
         actions = torch.from_numpy(world.actions.forward(columns.action_na[index])).to(device)
         with torch.inference_mode():
-            noise = torch.randn(context.shown_bkchw[:, -1].shape, generator=draw, device=device)
-            picture, state = net.sample(context, noise, 1)
-            context = pushed(context, picture, state, actions)
+            noise = torch.randn((len(start_b), net.code), generator=draw, device=device)
+            code, state = net.move(context, noise, 1)
+            picture = net.paint(code, state, place)
+            context = context.pushed(code, state, actions)
         made = LabelledFrames(
             as_pixels(picture), state.float().cpu().numpy(), columns.progress_n[index], columns.success_n[index]
         )
@@ -138,16 +139,19 @@ def endless_rolls(
         yield from rolled(world, windows, start, steps, device, draw)
 
 
-def _context(world: World, windows: Windows, start_b: Indices, device: torch.device) -> Context:
+def _beginning(
+    world: World, net: WorldNet, windows: Windows, start_b: Indices, device: torch.device
+) -> tuple[Context, Place]:
     """The moments up to `start_b`; before an episode its first frame is repeated, as for a new scene."""
     past = dataclasses.replace(windows, offsets=Offsets.span(world.network.past - 1, 0))
     batch = past.batch(start_b)
     pictures = as_pictures(stacked(batch)).to(device)
     high, wide = pictures.shape[-2:]
-    return Context(
-        pictures,
-        torch.from_numpy(world.states.forward(batch.state_bts)).to(device),
-        torch.from_numpy(world.actions.forward(batch.action_bta)).to(device),
+    place = Place(
         as_pictures(world.usual_hwc).to(device).expand(len(start_b), -1, -1, -1),
         position_grid(high, wide, world.network.fold).to(device).expand(len(start_b), -1, -1, -1),
     )
+    with torch.inference_mode():
+        codes = net.read(pictures, place)
+    states, actions = world.states.forward(batch.state_bts), world.actions.forward(batch.action_bta)
+    return Context(codes, torch.from_numpy(states).to(device), torch.from_numpy(actions).to(device)), place

@@ -1,10 +1,10 @@
-"""A trained world as a `Dynamics`: its state is what was shown; every step starts from pictures, not from latents."""
+"""A trained world as a `Dynamics`: pictures are read where a scene begins; then its state is an immutable value."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,8 +16,12 @@ from hiwm.spec import RobotSpec
 from hiwm.types import Floats, Observation, Picture, Reading, Scene
 from hiwm.worldmodel.checkpoint import World
 from hiwm.worldmodel.clips import as_pictures, as_pixels
-from hiwm.worldmodel.flow import Context
+from hiwm.worldmodel.net import Context, Place
 from hiwm.worldmodel.network import position_grid
+from hiwm.worldmodel.trust import Trace, apart
+
+DOUBT_STEPS = 2
+"""Sampling steps of the two draws whose disagreement is the doubt of a step."""
 
 type Shown = tuple[Picture, ...]
 """One picture per camera of the spec, in its order."""
@@ -27,15 +31,18 @@ type Shown = tuple[Picture, ...]
 class WorldState:
     """All that the next step needs.
 
-    shown: the last K moments as they were shown, oldest first. states_ks: the robot states then, robot units. actions:
-    the actions between them, K - 1 or fewer at the start. seed and step: the noise of step n follows from both.
+    shown: the last moment as it was shown. codes_kd: what the last K moments show, as the world describes it to itself:
+    read from pictures at the start, and moved from then on. states_ks: the robot states then, robot units. actions: the
+    actions between them, K - 1 or fewer at the start. trace: what trust is read from. The noise of a step follows from
+    the seed and the number of steps taken.
     """
 
-    shown: tuple[Shown, ...]
+    shown: Shown
+    codes_kd: Floats
     states_ks: Floats
     actions: tuple[Floats, ...]
     seed: int
-    step: int = 0
+    trace: Trace
 
 
 class LearnedWorld:
@@ -62,7 +69,7 @@ class LearnedWorld:
         return self.world.spec
 
     def reset(self, scenes: Sequence[Scene]) -> Stepped:
-        """The state of each scene's first observation, repeated for all moments that a world looks back."""
+        """The state of each scene's first observation."""
         states, observations = [], []
         for scene in scenes:
             seen = self._first(scene)
@@ -72,21 +79,48 @@ class LearnedWorld:
 
     def state_of(self, seen: Observation, seed: int) -> WorldState:
         """A new scene from one observation; raises SpecMismatch where it is of another robot."""
-        self.spec.check_observation(seen)
-        shown = tuple(seen.images[camera.name] for camera in self.spec.cameras)
+        return self.state_after([seen], [], seed)
+
+    def state_after(self, seen: Sequence[Observation], actions: Sequence[Floats], seed: int) -> WorldState:
+        """The state after some real moments, oldest first, and the actions between them; the last K count.
+
+        Where there are fewer than K, the first is repeated. Raises SpecMismatch where one is of another robot.
+        """
+        for observation in seen:
+            self.spec.check_observation(observation)
         past = self.world.network.past
-        return WorldState((shown,) * past, np.repeat(seen.state[None], past, 0), (), seed)
+        moments = [seen[0]] * (past - len(seen)) + list(seen[-past:])
+        cameras = [camera.name for camera in self.spec.cameras]
+        pixels = np.stack([np.concatenate([moment.images[name] for name in cameras], -1) for moment in moments])
+        pictures, robot = as_pictures(pixels), np.stack([moment.state for moment in moments])
+        scaled = torch.from_numpy(self.world.states.forward(robot[-1:]))
+        with torch.inference_mode():
+            [codes] = self._net.read(pictures[None], self._place(1))
+            painted = self._net.paint(codes[-1:], scaled, self._place(1))
+        return WorldState(
+            tuple(seen[-1].images[name] for name in cameras),
+            codes.numpy(),
+            robot,
+            tuple(actions[max(0, len(actions) - past + 1) :]),
+            seed,
+            Trace(unlike=float((painted - pictures[-1:]).abs().mean())),
+        )
 
     def step(self, states: Sequence[WorldState], actions: Sequence[Floats]) -> Stepped:
         """One control step of every branch, in one batch of the networks."""
         taken = [self.spec.check_action(action) for action in actions]
-        context, noise = self._context(states, taken)
+        context = self._context(states, taken)
+        points = self.world.network.points
+        noise = torch.stack([_noise(3, self._net.code, state) for state in states], 1)
         with torch.inference_mode():
-            pictures, numbers = self._net.sample(context, noise, self.sample_steps)
-        pixels = as_pixels(pictures)
-        robot = self.world.states.back(numbers.float().numpy())
+            codes, numbers = self._net.move(context, noise[0], self.sample_steps)
+            one, other = (self._net.move(context, draw, DOUBT_STEPS)[0] for draw in noise[1:])
+            pixels = as_pixels(self._net.paint(codes, numbers, self._place(len(states))))
+            doubt = apart(one, other, points).tolist()
+            moved = apart(codes, context.codes_bkd[:, -1], points).tolist()
+        robot, past = self.world.states.back(numbers.numpy()), self.world.network.past
         after = [
-            _pushed(state, _split(pixels[i]), robot[i], taken[i], self.world.network.past)
+            _pushed(state, _split(pixels[i]), codes[i].numpy(), robot[i], taken[i], past, (doubt[i], moved[i]))
             for i, state in enumerate(states)
         ]
         return after, [self._observation(state) for state in after], self._readings(after)
@@ -102,34 +136,32 @@ class LearnedWorld:
             )
         return self.scenes[scene.id]
 
-    def _context(self, states: Sequence[WorldState], actions: Sequence[Floats]) -> tuple[Context, Tensor]:
-        shown = np.stack([[np.concatenate(moment, -1) for moment in state.shown] for state in states])
+    def _context(self, states: Sequence[WorldState], actions: Sequence[Floats]) -> Context:
         past = self.world.network.past
         given = np.stack(
             [_padded((*state.actions, action), past) for state, action in zip(states, actions, strict=True)]
         )
-        robot = np.stack([state.states_ks for state in states])
-        pictures = as_pictures(shown)
-        noise = torch.stack([_noise(pictures.shape[2:], state) for state in states])
-        context = Context(
-            pictures,
-            torch.from_numpy(self.world.states.forward(robot)),
+        return Context(
+            torch.from_numpy(np.stack([state.codes_kd for state in states])),
+            torch.from_numpy(self.world.states.forward(np.stack([state.states_ks for state in states]))),
             torch.from_numpy(self.world.actions.forward(given)),
-            self._usual.expand(len(states), -1, -1, -1),
-            self._grid.expand(len(states), -1, -1, -1),
         )
-        return context, noise
+
+    def _place(self, count: int) -> Place:
+        return Place(self._usual.expand(count, -1, -1, -1), self._grid.expand(count, -1, -1, -1))
 
     def _readings(self, states: Sequence[WorldState]) -> list[Reading]:
-        """What the judge says of the newest shown pictures; nothing is known where the world has no judge."""
+        """What the judge says of the newest shown pictures, and trust; None for what the world has not learned."""
+        trust = [self.world.trust.read(state.trace) if self.world.trust else None for state in states]
         if self.world.judge is None or not states:
-            return [Reading(None, None)] * len(states)
-        shown = np.stack([np.concatenate(state.shown[-1], -1) for state in states])
+            return [Reading(None, None, told) for told in trust]
+        shown = np.stack([np.concatenate(state.shown, -1) for state in states])
         robot = self.world.states.forward(np.stack([state.states_ks[-1] for state in states]))
-        return self.world.judge.read(as_pictures(shown), torch.from_numpy(robot))
+        judged = self.world.judge.read(as_pictures(shown), torch.from_numpy(robot))
+        return [replace(reading, trust=told) for reading, told in zip(judged, trust, strict=True)]
 
     def _observation(self, state: WorldState) -> Observation:
-        images = {camera.name: picture for camera, picture in zip(self.spec.cameras, state.shown[-1], strict=True)}
+        images = {camera.name: picture for camera, picture in zip(self.spec.cameras, state.shown, strict=True)}
         return Observation(images, state.states_ks[-1])
 
 
@@ -138,13 +170,17 @@ def _split(pixels_hwc: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Shown
     return tuple(np.ascontiguousarray(pixels_hwc[..., k : k + 3]) for k in range(0, pixels_hwc.shape[-1], 3))
 
 
-def _pushed(state: WorldState, shown: Shown, robot_s: Floats, action: Floats, past: int) -> WorldState:
+def _pushed(
+    state: WorldState, shown: Shown, code_d: Floats, robot_s: Floats, action: Floats, past: int,
+    went: tuple[float, float],
+) -> WorldState:  # fmt: skip
     return WorldState(
-        (*state.shown, shown)[-past:],
+        shown,
+        np.concatenate([state.codes_kd, code_d[None]])[-past:],
         np.concatenate([state.states_ks, robot_s[None]])[-past:],
         (*state.actions, action)[-(past - 1) :] if past > 1 else (),
         state.seed,
-        state.step + 1,
+        state.trace.after(*went),
     )
 
 
@@ -153,7 +189,7 @@ def _padded(actions: tuple[Floats, ...], past: int) -> Floats:
     return np.stack([*[actions[0]] * (past - len(actions)), *actions])
 
 
-def _noise(shape: torch.Size, state: WorldState) -> Tensor:
-    """Standard normal numbers that follow from the state's seed and step alone."""
-    generator = torch.Generator().manual_seed(state.seed * 2**20 + state.step)
-    return torch.randn(tuple(shape), generator=generator)
+def _noise(draws: int, count: int, state: WorldState) -> Tensor:
+    """(draws, count) standard normal numbers that follow from the state's seed and its number of steps alone."""
+    generator = torch.Generator().manual_seed(state.seed * 2**20 + state.trace.steps)
+    return torch.randn((draws, count), generator=generator)

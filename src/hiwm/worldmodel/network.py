@@ -1,7 +1,9 @@
-"""The networks: a small one for the robot state, and a U-Net on folded pixels for the next pictures.
+"""The picture networks: a reader that says what a picture shows in few numbers, and a painter that shows them.
 
-Pictures are folded 4 x 4 into channels (as pixel-unshuffle does), so that nothing is lost in an autoencoder; norms work
-per position, so that a network trained on crops does the same on whole pictures.
+What is read is a code: image points and a few features. A painter that knows nothing but a code and the robot state can
+only paint what it has seen painted: objects stay whole, however long a rollout goes on. Pictures are folded 4 x 4 into
+channels (as pixel-unshuffle does); norms work per position, so that what is painted on crops is painted on whole
+pictures alike.
 """
 
 from __future__ import annotations
@@ -15,6 +17,10 @@ from torch.nn import functional as F
 from hiwm.worldmodel.config import NetworkConfig
 
 FREQUENCIES = 4
+SHARPNESS = 8.0
+"""Of the softmax over a map: flat maps all have their mean in the middle, and hardly learn."""
+OBJECT = 0.2
+"""Difference from the usual picture (-1..1) from which a pixel counts as object or robot."""
 
 
 def waves(x: Tensor) -> Tensor:
@@ -28,6 +34,19 @@ def make_silent(layer: nn.Linear | nn.Conv2d) -> None:
     with torch.no_grad():
         for tensor in layer.parameters():
             tensor.zero_()
+
+
+def folded(pictures_bchw: Tensor, fold: int, kind: torch.dtype) -> Tensor:
+    """(B, C, H, W) to (B, C fold^2, H / fold, W / fold), in the memory order that convolutions like."""
+    small = F.pixel_unshuffle(pictures_bchw, fold).to(kind)
+    return small.contiguous(memory_format=torch.channels_last)
+
+
+def position_grid(height: int, width: int, fold: int) -> Tensor:
+    """(2, height / fold, width / fold) x and y of the folded positions, -1..1."""
+    y = torch.linspace(-1, 1, height // fold)
+    x = torch.linspace(-1, 1, width // fold)
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"))
 
 
 class ChannelNorm(nn.Module):
@@ -45,156 +64,148 @@ class ChannelNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block whose middle is scaled and shifted by the condition."""
+    """A residual block; its middle is scaled and shifted by a condition where there is one."""
 
-    def __init__(self, channels: int, embed: int) -> None:
+    def __init__(self, channels: int, embed: int | None = None) -> None:
         super().__init__()
         self.norm_in = ChannelNorm(channels)
         self.conv_in = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm_out = ChannelNorm(channels)
         self.conv_out = nn.Conv2d(channels, channels, 3, padding=1)
-        self.modulate = nn.Linear(embed, 2 * channels)
-        make_silent(self.modulate)
         make_silent(self.conv_out)
+        self.norm_out = ChannelNorm(channels) if embed else None
+        self.modulate = nn.Linear(embed, 2 * channels) if embed else None
+        if self.modulate is not None:
+            make_silent(self.modulate)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """(B, C, H, W) and (B, E) to (B, C, H, W)."""
-        scale, shift = self.modulate(condition)[:, :, None, None].chunk(2, 1)
-        h = self.norm_out(self.conv_in(F.silu(self.norm_in(x))))
-        change: Tensor = self.conv_out(F.silu(h * (1 + scale) + shift))
+        h = self.conv_in(F.silu(self.norm_in(x)))
+        if self.modulate is not None and self.norm_out is not None:
+            scale, shift = self.modulate(condition)[:, :, None, None].chunk(2, 1)
+            h = self.norm_out(h) * (1 + scale) + shift
+        change: Tensor = self.conv_out(F.silu(h))
         return x + change
 
 
-class StateNet(nn.Module):
-    """The next robot state from the last states and actions: what a robot does with a command is hardly ever visual."""
+class Reader(nn.Module):
+    """What a picture shows, as a code: image points (x and y, -1..1) and features (-1..1)."""
 
-    def __init__(self, state: int, action: int, past: int, width: int = 256) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(past * (state + action), width), nn.SiLU(),
-            nn.Linear(width, width), nn.SiLU(),
-        )  # fmt: skip
-        self.last = nn.Linear(width, state)
-        make_silent(self.last)
-
-    def forward(self, states_bks: Tensor, actions_bka: Tensor) -> Tensor:
-        """(B, K, S) and (B, K, A), scaled, to the next state (B, S), scaled."""
-        numbers = torch.cat([states_bks.flatten(1), actions_bka.flatten(1)], 1).to(self.last.weight.dtype)
-        change: Tensor = self.last(self.layers(numbers))
-        return states_bks[:, -1] + change.float()
-
-
-class PictureNet(nn.Module):
-    """The clean next pictures from noisy ones, the last shown pictures, and the robot's motion."""
-
-    def __init__(self, config: NetworkConfig, channels: int, state: int, action: int) -> None:
+    def __init__(self, config: NetworkConfig, channels: int, height: int, width: int) -> None:
         super().__init__()
         self.config = config
-        c0, c1, c2 = config.widths
-        n0, n1, n2 = config.blocks
-        folded = channels * config.fold**2
-        numbers = config.past * (state + action) + (1 + 2 * FREQUENCIES) * (2 * state + action + 2)
-        self.condition = nn.Sequential(
-            nn.Linear(numbers, config.embed), nn.SiLU(), nn.Linear(config.embed, config.embed), nn.SiLU()
+        c0, c1, c2 = config.read_widths
+        self.enter, self.fine = nn.Conv2d(2 * channels * config.fold**2, c0, 3, padding=1), Block(c0)
+        self.down_1 = nn.Conv2d(c0, c1, 3, stride=2, padding=1)
+        self.middle = nn.Sequential(Block(c1), Block(c1))
+        self.down_2 = nn.Conv2d(c1, c2, 3, stride=2, padding=1)
+        self.coarse = nn.Sequential(Block(c2), Block(c2), Block(c2))
+        self.lift, self.join = nn.Conv2d(c2, 4 * c1, 1), Block(c1)
+        self.heat = nn.Conv2d(c1, 4 * config.points, 1)
+        self.squeeze = nn.Conv2d(c2, 16, 1)
+        cells = height // (4 * config.fold) * (width // (4 * config.fold))
+        self.deep = nn.Sequential(
+            nn.Linear(3 * config.points + 16 * cells, 256), nn.SiLU(), nn.Linear(256, config.features)
         )
-        self.points = nn.Sequential(nn.Linear(2 * state, 64), nn.SiLU(), nn.Linear(64, 2 * config.points))
-        self.log_radius = nn.Parameter(torch.linspace(-3.0, -1.0, config.points))
-        self.enter = nn.Conv2d(folded * (config.past + 2) + 2 + 3 * config.points, c0, 3, padding=1)
-        self.fine_in = self._blocks(c0, n0)
+
+    def forward(self, pictures_bchw: Tensor, usual_bchw: Tensor) -> Tensor:
+        """(B, code) from whole pictures -1..1 and the usual picture beside them."""
+        gap = pictures_bchw - usual_bchw
+        kind = self.enter.weight.dtype
+        fine = self.fine(self.enter(folded(torch.cat([pictures_bchw, gap], 1), self.config.fold, kind)))
+        middle = self.middle(self.down_1(fine))
+        coarse = self.coarse(self.down_2(middle))
+        joined = self.join(middle + F.pixel_shuffle(self.lift(coarse), 2))
+        heat = SHARPNESS * F.pixel_shuffle(self.heat(joined), 2).float()
+        places, spread = _places(heat + self._unusual(gap))
+        seen = torch.cat([places, spread, self.squeeze(coarse).float().flatten(1)], 1)
+        features = self.deep(seen.to(kind)).float().tanh()
+        return torch.cat([places, features], 1)
+
+    def _unusual(self, gap_bchw: Tensor) -> Tensor:
+        """(B, 1, H / fold, W / fold) logits: low where nothing differs from the usual picture; points lie on things."""
+        differs = (gap_bchw.abs().amax(1, keepdim=True) - OBJECT) * 10
+        return 1.5 * F.logsigmoid(F.max_pool2d(differs.clamp(-6, 4), self.config.fold))
+
+
+def _places(heat_bphw: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean place (B, 2P) and variance (B, P) of each map's softmax.
+
+    Source: spatial softmax, Levine et al., "End-to-end training of deep visuomotor policies" (2016).
+    """
+    grid = position_grid(heat_bphw.shape[2], heat_bphw.shape[3], 1).flatten(1).T.to(heat_bphw.device)
+    share = heat_bphw.flatten(2).softmax(2)
+    mean = share @ grid
+    return mean.flatten(1), (share @ grid**2 - mean**2).sum(2)
+
+
+class Painter(nn.Module):
+    """The picture of a code and a robot state: a U-Net over maps of the image points."""
+
+    def __init__(self, config: NetworkConfig, channels: int, state: int) -> None:
+        super().__init__()
+        self.config = config
+        c0, c1, c2 = config.paint_widths
+        n0, n1, n2 = config.paint_blocks
+        self.condition = nn.Sequential(
+            nn.Linear((config.code + state) * (1 + 2 * FREQUENCIES), config.embed), nn.SiLU(),
+            nn.Linear(config.embed, config.embed), nn.SiLU(),
+        )  # fmt: skip
+        self.robot_points = nn.Sequential(nn.Linear(state, 64), nn.SiLU(), nn.Linear(64, 2 * config.robot_points))
+        radii = [torch.linspace(-3, -1.5, config.points), torch.linspace(-3, -1, config.robot_points)]
+        self.log_radius = nn.Parameter(torch.cat(radii))
+        points = config.points + config.robot_points
+        self.enter = nn.Conv2d(channels * config.fold**2 + 2 + 3 * points, c0, 3, padding=1)
+        self.fine_in = self._blocks(c0, 1)
         self.down_1 = nn.Conv2d(c0, c1, 3, stride=2, padding=1)
         self.middle_in = self._blocks(c1, n1)
         self.down_2 = nn.Conv2d(c1, c2, 3, stride=2, padding=1)
         self.coarse = self._blocks(c2, n2)
-        self.up_2, self.join_1 = nn.Conv2d(c2, 4 * c1, 1), nn.Conv2d(2 * c1, c1, 1)
+        self.up_2 = nn.Conv2d(c2, 4 * c1, 1)
         self.middle_out = self._blocks(c1, n1)
-        self.up_1, self.join_0 = nn.Conv2d(c1, 4 * c0, 1), nn.Conv2d(2 * c0, c0, 1)
-        self.fine_out = self._blocks(c0, n0 + 1)
+        self.up_1 = nn.Conv2d(c1, 4 * c0, 1)
+        self.fine_out = self._blocks(c0, n0)
         self.norm = ChannelNorm(c0)
-        self.paint = nn.Conv2d(c0, folded + config.fold**2, 3, padding=1)
-        self.flow = nn.Conv2d(c0, 3 * config.warps + 1, 3, padding=1) if config.warps else None
+        self.paint = nn.Conv2d(c0, channels * config.fold**2, 3, padding=1)
         make_silent(self.paint)
-        if self.flow is not None:
-            make_silent(self.flow)
 
     def _blocks(self, channels: int, count: int) -> nn.ModuleList:
         return nn.ModuleList([Block(channels, self.config.embed) for _ in range(count)])
 
-    def forward(
-        self, shown_bkchw: Tensor, states_bks: Tensor, actions_bka: Tensor, next_state_bs: Tensor,
-        noisy_bchw: Tensor, noise_b: Tensor, context_noise_b: Tensor, usual_bchw: Tensor, grid_b2hw: Tensor,
-    ) -> Tensor:  # fmt: skip
-        """The clean next pictures (B, C, H, W), -1..1.
+    def forward(self, code_bd: Tensor, state_bs: Tensor, usual_bchw: Tensor, grid_b2hw: Tensor) -> Tensor:
+        """(B, C, H, W) pictures about -1..1, of the place that `usual` and `grid` are cut from.
 
-        shown: last K pictures. states, actions: scaled, of those K steps, the last action being the one to take.
-        next_state: scaled, at the wanted picture. noisy: that picture under noise of share noise_b (1: only noise).
-        context_noise: standard deviation of the noise on `shown`. usual: what mostly stands there. grid: x and y of
-        each folded position, -1..1.
+        state: scaled. usual: what mostly stands there. grid: x and y of each folded position, -1..1.
         """
-        cfg = self.config
-        moving = torch.cat([states_bks[:, -1], next_state_bs, actions_bka[:, -1]], 1)
-        levels = torch.stack([noise_b, context_noise_b], 1)
-        numbers = [states_bks.flatten(1), actions_bka.flatten(1), waves(moving), waves(levels)]
-        kind = self.enter.weight.dtype  # pictures and grids come in full precision, and the last one is added so
-        condition = self.condition(torch.cat(numbers, 1).to(kind))
-        maps = self._point_maps(torch.cat([states_bks[:, -1], next_state_bs], 1), grid_b2hw)
-        folded = [F.pixel_unshuffle(p, cfg.fold) for p in (shown_bkchw.flatten(1, 2), usual_bchw, noisy_bchw)]
-        x = torch.cat([*folded, grid_b2hw, maps], 1).to(kind).contiguous(memory_format=torch.channels_last)
-        h = self._unet(x, condition)
-        painted = F.pixel_shuffle(self.paint(h).float(), cfg.fold)
-        last = shown_bkchw[:, -1].float()
-        kept = last if self.flow is None else self._moved(last, self.flow(h).float())
-        # What stands still costs nothing to keep, and what is uncovered costs nothing to paint: the last channel says
-        # where the picture is made anew, from the usual one.
-        share = torch.sigmoid(painted[:, -1:] - 2)
-        return kept + share * (usual_bchw + painted[:, :-1] - kept)
+        kind = self.enter.weight.dtype
+        condition = self.condition(waves(torch.cat([code_bd, state_bs], 1)).to(kind))
+        small = F.pixel_unshuffle(usual_bchw, self.config.fold)
+        maps = torch.cat([small, grid_b2hw, self._maps(code_bd, state_bs, grid_b2hw)], 1)
+        h = self._unet(maps.to(kind).contiguous(memory_format=torch.channels_last), condition)
+        return usual_bchw + F.pixel_shuffle(self.paint(F.silu(self.norm(h))).float(), self.config.fold)
+
+    def of_robot(self, state_bs: Tensor) -> Tensor:
+        """(B, 2 robot_points) image points x, y of a robot state."""
+        points: Tensor = self.robot_points(state_bs.to(self.log_radius.dtype))
+        return points.float()
+
+    def _maps(self, code_bd: Tensor, state_bs: Tensor, grid_b2hw: Tensor) -> Tensor:
+        """(B, 3 points, h, w): bumps at the points, and the offsets from them, which tell where the points are."""
+        numbers = torch.cat([code_bd[:, : 2 * self.config.points], self.of_robot(state_bs)], 1)
+        places = numbers.reshape(len(numbers), -1, 2)
+        gap = grid_b2hw[:, None] - places[..., None, None]
+        radius = self.log_radius.float().exp()[None, :, None, None]
+        bumps = torch.exp(-(gap**2).sum(2) / (2 * radius**2))
+        return torch.cat([bumps, gap.flatten(1, 2)], 1)
 
     def _unet(self, x: Tensor, condition: Tensor) -> Tensor:
-        h = self._through(self.fine_in, self.enter(x), condition)
-        fine = h
-        h = self._through(self.middle_in, self.down_1(h), condition)
-        middle = h
+        h = fine = self._through(self.fine_in, self.enter(x), condition)
+        h = middle = self._through(self.middle_in, self.down_1(h), condition)
         h = self._through(self.coarse, self.down_2(h), condition)
-        h = self.join_1(torch.cat([F.pixel_shuffle(self.up_2(h), 2), middle], 1))
-        h = self._through(self.middle_out, h, condition)
-        h = self.join_0(torch.cat([F.pixel_shuffle(self.up_1(h), 2), fine], 1))
-        h = self._through(self.fine_out, h, condition)
-        return F.silu(self.norm(h))
+        h = self._through(self.middle_out, middle + F.pixel_shuffle(self.up_2(h), 2), condition)
+        return self._through(self.fine_out, fine + F.pixel_shuffle(self.up_1(h), 2), condition)
 
     @staticmethod
     def _through(blocks: nn.ModuleList, h: Tensor, condition: Tensor) -> Tensor:
         for block in blocks:
             h = block(h, condition)
         return h
-
-    def _point_maps(self, states_b2s: Tensor, grid_b2hw: Tensor) -> Tensor:
-        """(B, 3 P, h, w) of image points that are learned functions of the robot state, now and next.
-
-        Bumps at the points, and the offsets from them, which tell every position where the points are.
-        """
-        points = self.points(states_b2s.to(self.log_radius.dtype)).float().unflatten(1, (-1, 2))
-        gap = grid_b2hw[:, None] - points[..., None, None]
-        bumps = torch.exp(-(gap**2).sum(2) / (2 * self.log_radius.float()).exp()[None, :, None, None])
-        return torch.cat([bumps, gap.flatten(1, 2)], 1)
-
-    def _moved(self, last_bchw: Tensor, flow: Tensor) -> Tensor:
-        """The last pictures as a mixture of themselves and `warps` moved copies."""
-        warps, (height, width) = self.config.warps, last_bchw.shape[-2:]
-        flow = F.interpolate(flow, scale_factor=self.config.fold, mode="bilinear", align_corners=False)
-        share = flow[:, 2 * warps :].softmax(1)
-        y = (torch.arange(height, device=flow.device) + 0.5) / height * 2 - 1
-        x = (torch.arange(width, device=flow.device) + 0.5) / width * 2 - 1
-        base = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-        unit = torch.tensor([2 / width, 2 / height], device=flow.device) * 16
-        moved = share[:, -1:] * last_bchw
-        for k in range(warps):
-            place = base + flow[:, 2 * k : 2 * k + 2].permute(0, 2, 3, 1) * unit
-            copy = F.grid_sample(last_bchw, place, mode="bicubic", padding_mode="border", align_corners=False)
-            moved = moved + share[:, k : k + 1] * copy
-        return moved
-
-
-def position_grid(height: int, width: int, fold: int) -> Tensor:
-    """(2, height / fold, width / fold) x and y of the folded positions, -1..1."""
-    y = torch.linspace(-1, 1, height // fold)
-    x = torch.linspace(-1, 1, width // fold)
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"))

@@ -1,11 +1,15 @@
-"""Trains a world model by the clock: resumable, watched, the best checkpoint kept by a motion-aware figure."""
+"""Trains a world model by the clock: resumable, watched, the best checkpoint kept by a motion-aware figure.
+
+First pictures are learned (reading and painting), then how codes and robot states move, then painting alone, from
+codes that stay; see TrainingConfig.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +17,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hiwm.data.background import usual_pictures
-from hiwm.data.windows import Offsets, Windows, kept_out, random_indices
+from hiwm.data.windows import Indices, Offsets, Windows, kept_out
 from hiwm.errors import BadDataset, BadInput, StageFailed
 from hiwm.runfolder import full_disk_is_clear, read_json, write_json
 from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.worldmodel.checkpoint import World, make_net, save_world
-from hiwm.worldmodel.clips import ClipMaker, Clips
+from hiwm.worldmodel.clips import ClipMaker, Clips, as_pictures
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
-from hiwm.worldmodel.objective import Critic, critic_loss, loss_of, own_step, persuasion_loss, teacher_step
+from hiwm.worldmodel.descent import Descent
+from hiwm.worldmodel.motions import Track, fit_scales, motion_loss, moving_weights, read_all
+from hiwm.worldmodel.pictures import Shots, noisy_codes, picture_loss
 from hiwm.worldmodel.resume import load_training, save_training
 from hiwm.worldmodel.scaling import NumberScale
-from hiwm.worldmodel.watch import Watched, moving_clips, watch
+from hiwm.worldmodel.watch import Watched, moving_clips, watch, watch_pictures
 
 WATCH_CLIPS = 16
+WARM_UP = 50
+"""Steps in which the learning rate rises."""
 
 
 @dataclass
@@ -58,6 +66,9 @@ class Clock:
         return min(1.0, max(progress.spent_s / self.train_s, by_steps))
 
 
+type Scalars = Callable[[str, float, int], None]
+
+
 class WorldTrainer:
     """One training: networks, their running average, optimiser states and the data they see."""
 
@@ -66,53 +77,57 @@ class WorldTrainer:
     ) -> None:
         torch.manual_seed(config.seed)
         self.windows, self.config, self.folder, self.device = windows, config, folder, device
-        past, future = network.past - 1, config.own_steps + 1
-        if windows.offsets != Offsets.span(past, future):
-            raise BadInput(f"expected windows of {past} past and {future} future frames, got {windows.offsets}")
         states, actions = (NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na))
         spec = shown_spec(windows)
         kept, self.net = (make_net(spec, network).to(device) for _ in range(2))
+        kept.load_state_dict(self.net.state_dict())
         usual = usual_pictures(windows)
         self.world = World(spec, network, states, actions, usual, kept, {})
-        self.world.net.load_state_dict(self.net.state_dict())
         self.maker = ClipMaker(usual, states, actions, network.fold)
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=config.weight_decay
-        )
-        self.critic = Critic(3 * len(spec.cameras)).to(device)
-        self.critic_optimiser = torch.optim.AdamW(self.critic.parameters(), 2e-4, (0.5, 0.9))
+        painter = dict(self.net.painter.named_parameters())
+        self.descents = {
+            "picture": Descent([*self.net.reader.parameters(), *painter.values()], config.weight_decay),
+            "motion": Descent([*self.net.state.parameters(), *self.net.motion.parameters()], config.weight_decay),
+            # The motion looks at the robot's image points, so they stay as they are once it is learned.
+            "polish": Descent(
+                [p for name, p in painter.items() if not name.startswith("robot_points")], config.weight_decay
+            ),
+        }
         self.progress = Progress()
-        self.pool, self.watched = self._split(past, future)
+        self.pool, self.watched = self._split()
+        self.track: Track | None = None
 
-    def _split(self, past: int, future: int) -> tuple[np.ndarray[Any, Any], Clips]:
-        """Indices to train on, and the clips that are watched: from episodes that are kept out."""
-        apart = kept_out(self.windows)
-        starts = self.windows.valid_starts(past, future)
-        episode = self.windows.source.episodes.episode_of
-        pool = starts[~np.isin([episode(int(i)) for i in starts], apart)]
+    def _split(self) -> tuple[Indices, Clips]:
+        """Frames to train on, and the clips that are watched: from episodes that are kept out."""
+        apart, past = kept_out(self.windows), self.world.network.past - 1
+        every = np.arange(len(self.windows))
+        episode = np.searchsorted(self.windows.source.episodes.start_e, every, side="right") - 1
         long = dataclasses.replace(self.windows, offsets=Offsets.span(past, self.config.watch_steps))
         candidates = long.valid_starts()
-        candidates = candidates[np.isin([episode(int(i)) for i in candidates], apart)]
-        if not len(pool) or not len(candidates):
+        candidates = candidates[np.isin(episode[candidates], apart)]
+        pool = every[~np.isin(episode, apart)]
+        if not len(candidates) or not len(self._starts(pool, self.config.own_steps)):
             raise BadDataset(
                 f"expected episodes longer than {self.config.watch_steps + past} frames to train and watch on, "
                 f"{self.windows.source.folder} has too few or too short ones; record more"
             )
         return pool, moving_clips(long, self.maker, candidates, self.config.watch_steps, WATCH_CLIPS).to(self.device)
 
-    def train(self, clock: Clock, say: Callable[[str], None], scalars: Callable[[str, float, int], None]) -> None:
+    def _starts(self, pool: Indices, steps: int) -> Indices:
+        """Those of the pool with enough frames of their episode before and after them for a rollout."""
+        return np.intersect1d(pool, self.windows.valid_starts(self.world.network.past - 1, steps))
+
+    def train(self, clock: Clock, say: Callable[[str], None], scalars: Scalars) -> None:
         """Trains until `clock.train_s` seconds of training are spent, this run's and earlier ones' together."""
         rng = np.random.default_rng([self.config.seed, self.progress.step])
         draw = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + self.progress.step)
-        batches = random_indices(self.pool, self.config.batch, rng)
         self.net.train()
         while clock.share(self.progress) < 1:
-            began = time.monotonic()
-            before = self.progress.spent_s
-            losses = self._step(batches, clock.share(self.progress), rng, draw)
+            began, before = time.monotonic(), self.progress.spent_s
+            losses = self._step(clock.share(self.progress), rng, draw)
             self.progress.step += 1
             self.progress.spent_s += time.monotonic() - began
-            for name, value in losses.items() if self.progress.step % 20 < 2 else ():  # a teacher and an own step
+            for name, value in losses.items() if self.progress.step % 20 == 0 else ():
                 scalars(name, value, self.progress.step)
             if _passed(before, self.progress.spent_s, clock.save_s):
                 self.save()
@@ -120,40 +135,85 @@ class WorldTrainer:
                 say(self._watch(scalars))
         self.save()
 
-    def _step(
-        self, batches: Iterator[Any], share: float, rng: np.random.Generator, draw: torch.Generator
-    ) -> dict[str, float]:
-        config, past = self.config, self.world.network.past
-        for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, (self.progress.step + 1) / 200) * max(0.02, 1 - share)
-        crop = config.crop if share < 1 - config.whole_share else None
-        clips = self.maker.make(self.windows.batch(next(batches)), crop, rng).to(self.device)
-        own = share > config.own_from and self.progress.step % 2 == 0
+    def _step(self, share: float, rng: np.random.Generator, draw: torch.Generator) -> dict[str, float]:
+        """One step of the part that is due; its share of that part sets the learning rate."""
+        motion_from = 1 - self.config.motion_share - self.config.polish_share
+        polish_from = 1 - self.config.polish_share
+        if share < motion_from:
+            return self._picture_step(share / motion_from, rng, draw)
+        if self.track is None:
+            self.track = self._read_track()
+        if share < polish_from:
+            return self._motion_step(self.track, (share - motion_from) / self.config.motion_share, rng, draw)
+        return self._polish_step(self.track, (share - polish_from) / self.config.polish_share, rng, draw)
+
+    def _picture_step(self, share: float, rng: np.random.Generator, draw: torch.Generator) -> dict[str, float]:
+        shots = self.shots(np.sort(rng.choice(self.pool, self.config.batch)))
+        crop = self.config.crop if share < 1 - self.config.whole_share else None
         with self._bf16():
-            if own:
-                clips = _shortened(clips, past + 1 + int(rng.integers(1, config.own_steps + 1)))
-                step = own_step(clips, past, self.net, draw)
-            else:
-                step = teacher_step(clips, past, config, draw)
-            picture, state, clean = loss_of(self.net, step, config, draw)
-        loss = picture + state
-        losses = {"own" if own else "teacher": picture.item(), "state": state.item()}
-        if config.critic and share > config.critic_from:
-            with self._bf16():
-                judged = critic_loss(self.critic, step, clean)
-            _descend(self.critic_optimiser, self.critic, judged)
-            with self._bf16():
-                persuasion = persuasion_loss(self.critic, step, clean)
-            loss = loss + config.critic * persuasion
-            losses |= {"critic": judged.item(), "persuasion": persuasion.item()}
+            loss = picture_loss(
+                self.net, noisy_codes(self.net, shots, self.config, draw), shots, crop, self.config, draw
+            )
+        self._descend("picture", loss, self.config.learning_rate, share)
+        return {"picture": loss.item()}
+
+    def _motion_step(
+        self, track: Track, share: float, rng: np.random.Generator, draw: torch.Generator
+    ) -> dict[str, float]:
+        start = track.draw(self.config.motion_batch, rng)
+        with self._bf16():
+            code, state = motion_loss(self.net, track, start, self.config, draw)
+        self._descend("motion", code + state, self.config.motion_rate, share)
+        return {"code": code.item(), "state": state.item()}
+
+    def _polish_step(
+        self, track: Track, share: float, rng: np.random.Generator, draw: torch.Generator
+    ) -> dict[str, float]:
+        index = np.sort(rng.choice(self.pool, self.config.batch))
+        with self._bf16():
+            loss = picture_loss(self.net, track.codes_nd[index], self.shots(index), self.config.crop, self.config, draw)
+        self._descend("polish", loss, self.config.learning_rate / 2, share)
+        return {"polish": loss.item()}
+
+    def _read_track(self) -> Track:
+        """The codes of all frames, read once the reader is done."""
+        self.net.reader.load_state_dict(self.world.net.reader.state_dict())
+        self.net.painter.load_state_dict(self.world.net.painter.state_dict())
+        with self._bf16():
+            codes = read_all(self.net, self.shots, len(self.windows))
+        columns, points, steps = self.windows.columns, self.world.network.points, self.config.own_steps
+        for net in (self.net, self.world.net):
+            fit_scales(net.motion, codes, points, self.windows.source.episodes.start_e)
+        starts = self._starts(self.pool, steps)
+        return Track(
+            codes,
+            torch.from_numpy(self.maker.states.forward(columns.state_ns)).to(self.device),
+            torch.from_numpy(self.maker.actions.forward(columns.action_na)).to(self.device),
+            starts,
+            moving_weights(codes, points, starts, steps),
+        )
+
+    def shots(self, index_b: Indices) -> Shots:
+        """Single frames of the dataset, whole."""
+        pixels = np.concatenate([frames.pictures_nhwc[index_b] for frames in self.windows.frames.values()], -1)
+        states = self.maker.states.forward(self.windows.columns.state_ns[index_b])
+        usual, grid = (part.to(self.device) for part in (self.maker.usual_chw, self.maker.grid_2hw))
+        return Shots(
+            as_pictures(pixels).to(self.device),
+            torch.from_numpy(states).to(self.device),
+            usual.expand(len(pixels), -1, -1, -1),
+            grid.expand(len(pixels), -1, -1, -1),
+        )
+
+    def _descend(self, part: str, loss: Tensor, rate: float, share: float) -> None:
         if not torch.isfinite(loss):
             raise StageFailed(
                 f"the loss is not finite at step {self.progress.step}; the last good checkpoint is in {self.folder}: "
                 "resume from it with a lower learning rate, and run hiwm data check on the dataset"
             )
-        _descend(self.optimiser, self.net, loss)
+        warm = min(1.0, (self.progress.step + 1) / WARM_UP)
+        self.descents[part].step(loss, rate * warm * max(0.02, 1 - share))
         self._average()
-        return losses
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -161,15 +221,19 @@ class WorldTrainer:
         for kept, new in zip(self.world.net.parameters(), self.net.parameters(), strict=True):
             kept.lerp_(new, 1 - keep)
 
-    def _watch(self, scalars: Callable[[str, float, int], None]) -> str:
-        """Rolls out the watched clips, keeps the averaged networks where they are the best so far."""
-        pictures = self.folder / "rollouts"
-        pictures.mkdir(parents=True, exist_ok=True)
+    def _watch(self, scalars: Scalars) -> str:
+        """Looks at the averaged networks on the watched clips, keeps them where they are the best so far."""
         at = self.progress
+        done = f"{at.spent_s / 60:5.1f} min  step {at.step}  "
+        picture = self.folder / "rollouts" / f"{at.step:07d}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        if self.track is None:
+            with self._bf16():
+                psnr = watch_pictures(self.world.net, self.watched, self.world.network.past, picture)
+            scalars("psnr/painted", psnr, at.step)
+            return f"{done}PSNR of objects and robot read and painted again {psnr:.2f}"
         with self._bf16():
-            seen: Watched = watch(
-                self.world.net, self.watched, self.world.network.past, 1, pictures / f"{at.step:07d}.png"
-            )
+            seen = watch(self.world.net, self.watched, self.world.network.past, picture)
         for k, value in seen.psnr_by_step.items():
             scalars(f"psnr/step_{k}", value, at.step)
         scalars("psnr/mean", seen.score, at.step)
@@ -178,17 +242,20 @@ class WorldTrainer:
             self.world.about.update(self._about(seen))
             with full_disk_is_clear("writing the best checkpoint"):
                 save_world(self.folder, self.world)
-        speed = at.step * self.config.batch / at.spent_s
-        return f"{at.spent_s / 60:5.1f} min  step {at.step}  {speed:.0f} clips/s  {seen.line()}"
+        return done + seen.line()
 
     def _about(self, seen: Watched) -> dict[str, Any]:
         return {
             "training": dataclasses.asdict(self.config),
-            "dataset": str(self.windows.source.folder.name),
+            "dataset": self._dataset(),
             "steps": self.progress.step,
             "minutes": self.progress.spent_s / 60,
             "watched": dataclasses.asdict(seen),
         }
+
+    def _dataset(self) -> dict[str, Any]:
+        source = self.windows.source
+        return {"name": source.folder.name, "episodes": source.episodes.count, "frames": source.episodes.frames}
 
     def save(self) -> None:
         """Writes what resuming needs; whole or not at all."""
@@ -198,25 +265,32 @@ class WorldTrainer:
             write_json(self.folder / "resume.json", dataclasses.asdict(self.progress) | {"recipe": self._recipe()})
 
     def resume(self) -> None:
-        """Goes on where `save` was last called; raises BadInput where that was another recipe."""
+        """Goes on where `save` was last called; raises BadInput where that was another recipe or dataset."""
         saved = read_json(self.folder / "resume.json")
         if saved.pop("recipe") != self._recipe():
-            raise BadInput(f"{self.folder} holds a training with another recipe; give another --out, or its own recipe")
+            raise BadInput(
+                f"{self.folder} holds a training with another recipe or dataset; give another --out, or what it "
+                "was begun with"
+            )
         load_training(self.folder / "resume.safetensors", self._modules(), self._optimisers())
         self.progress = Progress(**saved)
 
-    def _modules(self) -> dict[str, torch.nn.Module]:
-        return {"net": self.net, "average": self.world.net, "critic": self.critic}
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"net": self.net, "average": self.world.net}
 
     def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"optimiser": self.optimiser, "critic_optimiser": self.critic_optimiser}
+        return {f"{part}/{name}": o for part, d in self.descents.items() for name, o in d.optimisers.items()}
 
     def _bf16(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16)
 
     def _recipe(self) -> dict[str, Any]:
-        both = {"network": dataclasses.asdict(self.world.network), "training": dataclasses.asdict(self.config)}
-        plain: dict[str, Any] = json.loads(json.dumps(both))
+        parts = {
+            "network": dataclasses.asdict(self.world.network),
+            "training": dataclasses.asdict(self.config),
+            "dataset": self._dataset(),
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(parts))
         return plain
 
 
@@ -230,22 +304,6 @@ def shown_spec(windows: Windows) -> RobotSpec:
     if len(sizes) > 1:
         raise BadInput(f"expected cameras of one size, got {sorted(sizes)}; give --size HEIGHT WIDTH for all")
     return dataclasses.replace(windows.source.spec, cameras=cameras)
-
-
-def _descend(optimiser: torch.optim.Optimizer, module: torch.nn.Module, loss: Tensor) -> None:
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-    optimiser.step()
-
-
-def _shortened(clips: Clips, steps: int) -> Clips:
-    return dataclasses.replace(
-        clips,
-        pictures_btchw=clips.pictures_btchw[:, :steps],
-        states_bts=clips.states_bts[:, :steps],
-        actions_bta=clips.actions_bta[:, :steps],
-    )
 
 
 def _passed(before: float, now: float, every: float) -> bool:

@@ -1,0 +1,116 @@
+"""The second part of a training: how codes and robot states move, on the codes of all frames, read once.
+
+A rollout of codes costs a thousandth of a rollout of pictures, so every training step is a rollout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from hiwm.data.windows import Indices
+from hiwm.worldmodel.config import TrainingConfig
+from hiwm.worldmodel.motion import Moment, MotionNet
+from hiwm.worldmodel.net import Context, WorldNet
+from hiwm.worldmodel.pictures import Shots
+
+READ_BATCH = 64
+POINT_SPREAD = 0.3
+"""Image points are compared in units of the picture, not each in units of how far it ever goes."""
+LEAST_SPREAD = 0.02
+MOVING_SHARE = 0.7
+"""Share of rollouts that are drawn in proportion to how far the points move in them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """All N frames of a dataset, episode after episode: codes, and states and actions, scaled.
+
+    starts: first frames of rollouts; weights: with what probability each is drawn.
+    """
+
+    codes_nd: Tensor
+    states_ns: Tensor
+    actions_na: Tensor
+    starts: Indices
+    weights: NDArray[np.float64]
+
+    def draw(self, count: int, rng: np.random.Generator) -> Indices:
+        """First frames of some rollouts."""
+        return rng.choice(self.starts, count, p=self.weights)
+
+
+def moving_weights(codes_nd: Tensor, points: int, starts: Indices, steps: int) -> NDArray[np.float64]:
+    """Probabilities of rollouts: some for all alike, most where image points move."""
+    moved = (codes_nd[starts + steps] - codes_nd[starts])[:, : 2 * points].abs().mean(1).clamp(max=0.1).double()
+    share = MOVING_SHARE if float(moved.sum()) > 0 else 0.0
+    weights = (1 - share) / len(starts) + share * moved / moved.sum().clamp(min=1e-9)
+    return np.asarray((weights / weights.sum()).cpu().numpy())
+
+
+@torch.no_grad()
+def read_all(net: WorldNet, shots: Callable[[Indices], Shots], count: int) -> Tensor:
+    """(N, code) of all frames."""
+    codes = []
+    for start in range(0, count, READ_BATCH):
+        some = shots(np.arange(start, min(start + READ_BATCH, count)))
+        codes.append(net.reader(some.pictures_bchw, some.usual_bchw))
+    return torch.cat(codes)
+
+
+@torch.no_grad()
+def fit_scales(motion: MotionNet, codes_nd: Tensor, points: int, first_e: Indices) -> None:
+    """Sets what the motion network is scaled by. first_e: where episodes begin."""
+    spread = codes_nd.std(0).clamp(min=LEAST_SPREAD)
+    spread[: 2 * points] = POINT_SPREAD
+    steps = codes_nd.diff(dim=0)
+    within = torch.ones(len(steps), dtype=torch.bool, device=codes_nd.device)
+    within[torch.from_numpy(first_e[1:] - 1)] = False
+    motion.centre.copy_(codes_nd.mean(0))
+    motion.spread.copy_(spread)
+    motion.stride.copy_(steps[within].std(0).clamp(min=1e-4))
+
+
+def motion_loss(
+    net: WorldNet, track: Track, start_b: Indices, config: TrainingConfig, draw: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """(loss of the codes, loss of the robot states) of rollouts in single steps that go on from their own results, and
+    of the first step from any share of noise.
+    """
+    past, motion, steps = net.reader.config.past, net.motion, config.own_steps
+    index = torch.from_numpy(start_b)[:, None] + torch.arange(1 - past, 1)
+    codes = track.codes_nd[index]
+    codes = codes + config.code_noise * motion.spread * torch.randn(codes.shape, generator=draw, device=draw.device)
+    context = Context(codes, track.states_ns[index], track.actions_na[index])
+    code_loss = _flow_loss(net, context, track, index[:, -1] + 1, draw)
+    state_loss = torch.zeros((), device=codes.device)
+    for k in range(steps):
+        noise = torch.randn(codes[:, -1].shape, generator=draw, device=draw.device)
+        code, state = net.move(context, noise, 1)
+        after = index[:, -1] + k + 1
+        code_loss = code_loss + _gap_loss((code - track.codes_nd[after]) / motion.spread) / steps
+        state_loss = state_loss + F.smooth_l1_loss(state, track.states_ns[after], beta=0.02) / steps
+        context = context.pushed(code, state, track.actions_na[after])
+    return code_loss, state_loss
+
+
+def _flow_loss(net: WorldNet, context: Context, track: Track, after: Tensor, draw: torch.Generator) -> Tensor:
+    """How far off the clean change is that the motion network says behind a change under noise."""
+    motion, last = net.motion, context.codes_bkd[:, -1]
+    change = (track.codes_nd[after] - last) / motion.stride
+    share = torch.rand((len(last), 1), generator=draw, device=draw.device)
+    noisy = (1 - share) * change + share * torch.randn(change.shape, generator=draw, device=draw.device)
+    next_state = track.states_ns[after]
+    robot, next_robot = (net.painter.of_robot(state).detach() for state in (context.states_bks[:, -1], next_state))
+    moment = Moment(context.codes_bkd, context.states_bks, context.actions_bka, robot)
+    return _gap_loss((motion(moment, next_state, next_robot, noisy, share) - change) * motion.stride / motion.spread)
+
+
+def _gap_loss(gap: Tensor) -> Tensor:
+    return F.smooth_l1_loss(gap, torch.zeros_like(gap), beta=0.1)
