@@ -90,21 +90,30 @@ class LearnedWorld:
             self.spec.check_observation(observation)
         past = self.world.network.past
         moments = [seen[0]] * (past - len(seen)) + list(seen[-past:])
-        cameras = [camera.name for camera in self.spec.cameras]
-        pixels = np.stack([np.concatenate([moment.images[name] for name in cameras], -1) for moment in moments])
-        pictures, robot = as_pictures(pixels), np.stack([moment.state for moment in moments])
-        scaled = torch.from_numpy(self.world.states.forward(robot[-1:]))
+        codes = self.codes_of(moments)
+        robot = np.stack([moment.state for moment in moments])
+        shown = self._shown(seen[-1])
+        painted, _ = self.painted(codes[-1:], robot[-1:])
+        unlike = (painted - as_pictures(np.concatenate(shown, -1)[None])).abs().mean()
+        given = tuple(actions[max(0, len(actions) - past + 1) :])
+        return WorldState(shown, codes, robot, given, seed, Trace(unlike=float(unlike)))
+
+    def painted(self, codes_bd: Floats, robot_bs: Floats) -> tuple[Tensor, Tensor]:
+        """(pictures, usual pictures), each (B, C, H, W), -1..1, of codes and robot states (robot units)."""
+        place = self._place(len(codes_bd))
+        scaled = torch.from_numpy(self.world.states.forward(robot_bs))
         with torch.inference_mode():
-            [codes] = self._net.read(pictures[None], self._place(1))
-            painted = self._net.paint(codes[-1:], scaled, self._place(1))
-        return WorldState(
-            tuple(seen[-1].images[name] for name in cameras),
-            codes.numpy(),
-            robot,
-            tuple(actions[max(0, len(actions) - past + 1) :]),
-            seed,
-            Trace(unlike=float((painted - pictures[-1:]).abs().mean())),
-        )
+            return self._net.paint(torch.from_numpy(codes_bd), scaled, place), place.usual_bchw
+
+    def codes_of(self, seen: Sequence[Observation]) -> Floats:
+        """(N, code) what this world reads in N moments."""
+        pixels = np.stack([np.concatenate(self._shown(moment), -1) for moment in seen])
+        with torch.inference_mode():
+            codes = self._net.read(as_pictures(pixels)[:, None], self._place(len(seen)))
+        return np.asarray(codes[:, 0].numpy(), np.float32)
+
+    def _shown(self, seen: Observation) -> Shown:
+        return tuple(seen.images[camera.name] for camera in self.spec.cameras)
 
     def step(self, states: Sequence[WorldState], actions: Sequence[Floats]) -> Stepped:
         """One control step of every branch, in one batch of the networks."""
