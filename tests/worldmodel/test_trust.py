@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from hiwm.data.windows import Windows
 from hiwm.errors import BadCheckpoint
 from hiwm.worldmodel.checkpoint import load_world, save_world
 from hiwm.worldmodel.training import Clock
-from hiwm.worldmodel.trust import Trace, Trust, apart, fitted
+from hiwm.worldmodel.trust import Trace, Trust, fitted
 from hiwm.worldmodel.trust_training import TrustTraining, fit_trust
 from tests.worldmodel.conftest import MakeTrainer
 
@@ -27,20 +26,16 @@ def test_the_regression_finds_probabilities_that_are_known() -> None:
     assert np.abs(told - chance).mean() < 0.02
 
 
-def test_points_that_stay_do_not_hide_an_object_that_is_off() -> None:
-    one = torch.zeros(1, 22)
-    other = one.clone()
-    other[0, :6] = 0.2  # three of ten points, by 0.1 of the picture in x and y; features do not count
-    other[0, 20:] = 9.0
-    assert apart(one, other, 10).item() == pytest.approx(0.1 * 2**0.5, rel=1e-4)
-
-
-def test_trust_falls_with_doubt() -> None:
-    trust = Trust((-0.1, -1.0, -1.0, -0.5, -0.1), 3.0)
+def test_trust_falls_with_gaps_and_with_unlike_pictures() -> None:
+    trust = Trust((-1.0, -1.0, -1.0, -0.1, 1.0), -8.0)
     sure = unsure = Trace(0.01)
     for _ in range(10):
-        sure, unsure = sure.after(0.0001, 0.001), unsure.after(0.02, 0.001)
-    assert trust.read(unsure) < trust.read(sure) < trust.read(Trace(0.0)) < 1
+        sure, unsure = sure.after(0.01), unsure.after(0.2)
+    assert unsure.steps == 10
+    assert unsure.gaps == pytest.approx(2.0)
+    assert trust.read(unsure, 0.5) < trust.read(sure, 0.5)
+    assert trust.read(Trace(0.5), 0.5) < trust.read(Trace(0.01), 0.5) < 1
+    assert trust.read(sure, None) == trust.read(sure, 0.0)
 
 
 def test_it_is_fitted_on_rollouts_and_travels_with_the_world(

@@ -18,10 +18,7 @@ from hiwm.worldmodel.checkpoint import World
 from hiwm.worldmodel.clips import as_pictures, as_pixels
 from hiwm.worldmodel.net import Context, Place
 from hiwm.worldmodel.network import position_grid
-from hiwm.worldmodel.trust import Trace, apart
-
-DOUBT_STEPS = 2
-"""Sampling steps of the two draws whose disagreement is the doubt of a step."""
+from hiwm.worldmodel.trust import Trace
 
 type Shown = tuple[Picture, ...]
 """One picture per camera of the spec, in its order."""
@@ -118,18 +115,16 @@ class LearnedWorld:
     def step(self, states: Sequence[WorldState], actions: Sequence[Floats]) -> Stepped:
         """One control step of every branch, in one batch of the networks."""
         taken = [self.spec.check_action(action) for action in actions]
-        context = self._context(states, taken)
-        points = self.world.network.points
-        noise = torch.stack([_noise(3, self._net.code, state) for state in states], 1)
+        context, place = self._context(states, taken), self._place(len(states))
+        noise = torch.stack([_noise(self._net.code, state) for state in states])
         with torch.inference_mode():
-            codes, numbers = self._net.move(context, noise[0], self.sample_steps)
-            one, other = (self._net.move(context, draw, DOUBT_STEPS)[0] for draw in noise[1:])
-            pixels = as_pixels(self._net.paint(codes, numbers, self._place(len(states))))
-            doubt = apart(one, other, points).tolist()
-            moved = apart(codes, context.codes_bkd[:, -1], points).tolist()
-        robot, past = self.world.states.back(numbers.numpy()), self.world.network.past
+            codes, numbers = self._net.move(context, noise, self.sample_steps)
+            pictures = self._net.paint(codes, numbers, place)
+            again = self._net.read(pictures[:, None], place)[:, 0]
+            gap = ((again - codes) / self._net.motion.spread.float()).abs().mean(1).tolist()
+        pixels, robot, past = as_pixels(pictures), self.world.states.back(numbers.numpy()), self.world.network.past
         after = [
-            _pushed(state, _split(pixels[i]), codes[i].numpy(), robot[i], taken[i], past, (doubt[i], moved[i]))
+            _pushed(state, _split(pixels[i]), codes[i].numpy(), robot[i], taken[i], past, gap[i])
             for i, state in enumerate(states)
         ]
         return after, [self._observation(state) for state in after], self._readings(after)
@@ -161,13 +156,21 @@ class LearnedWorld:
 
     def _readings(self, states: Sequence[WorldState]) -> list[Reading]:
         """What the judge says of the newest shown pictures, and trust; None for what the world has not learned."""
-        trust = [self.world.trust.read(state.trace) if self.world.trust else None for state in states]
+        readings = self._judged(states)
+        trust = self.world.trust
+        if trust is None:
+            return readings
+        return [
+            replace(reading, trust=trust.read(state.trace, reading.progress))
+            for state, reading in zip(states, readings, strict=True)
+        ]
+
+    def _judged(self, states: Sequence[WorldState]) -> list[Reading]:
         if self.world.judge is None or not states:
-            return [Reading(None, None, told) for told in trust]
+            return [Reading(None, None)] * len(states)
         shown = np.stack([np.concatenate(state.shown, -1) for state in states])
         robot = self.world.states.forward(np.stack([state.states_ks[-1] for state in states]))
-        judged = self.world.judge.read(as_pictures(shown), torch.from_numpy(robot))
-        return [replace(reading, trust=told) for reading, told in zip(judged, trust, strict=True)]
+        return self.world.judge.read(as_pictures(shown), torch.from_numpy(robot))
 
     def _observation(self, state: WorldState) -> Observation:
         images = {camera.name: picture for camera, picture in zip(self.spec.cameras, state.shown, strict=True)}
@@ -180,16 +183,15 @@ def _split(pixels_hwc: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Shown
 
 
 def _pushed(
-    state: WorldState, shown: Shown, code_d: Floats, robot_s: Floats, action: Floats, past: int,
-    went: tuple[float, float],
-) -> WorldState:  # fmt: skip
+    state: WorldState, shown: Shown, code_d: Floats, robot_s: Floats, action: Floats, past: int, gap: float
+) -> WorldState:
     return WorldState(
         shown,
         np.concatenate([state.codes_kd, code_d[None]])[-past:],
         np.concatenate([state.states_ks, robot_s[None]])[-past:],
         (*state.actions, action)[-(past - 1) :] if past > 1 else (),
         state.seed,
-        state.trace.after(*went),
+        state.trace.after(gap),
     )
 
 
@@ -198,7 +200,7 @@ def _padded(actions: tuple[Floats, ...], past: int) -> Floats:
     return np.stack([*[actions[0]] * (past - len(actions)), *actions])
 
 
-def _noise(draws: int, count: int, state: WorldState) -> Tensor:
-    """(draws, count) standard normal numbers that follow from the state's seed and its number of steps alone."""
+def _noise(count: int, state: WorldState) -> Tensor:
+    """Standard normal numbers that follow from the state's seed and its number of steps alone."""
     generator = torch.Generator().manual_seed(state.seed * 2**20 + state.trace.steps)
-    return torch.randn((draws, count), generator=generator)
+    return torch.randn(count, generator=generator)

@@ -9,38 +9,34 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from hiwm.types import Doubles
 
-RIGHT = 0.05
-"""Error, as share of the picture's width, within which a picture is still right."""
-FARTHEST = 0.8
-"""Quantile over image points that stands for the object: most points lie elsewhere, or on a part that stays."""
+LEAST = 1e-3
+"""What is added before a logarithm."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a branch went through, all in picture widths. unlike: mean difference (0..2) of the real picture it began
-    with from how it is painted; doubt: disagreement of two draws of the last step; doubts: their sum since the start;
-    moved: how far image points went, summed; steps since the start.
+    """What a branch went through. unlike: mean difference (0..2) of the real picture it began with from how it is
+    painted; gap: how far what is read in the last picture is from the code it was painted of; gaps: their sum since the
+    start; steps since the start.
     """
 
     unlike: float
-    doubt: float = 0.0
-    doubts: float = 0.0
-    moved: float = 0.0
+    gap: float = 0.0
+    gaps: float = 0.0
     steps: int = 0
 
-    def after(self, doubt: float, moved: float) -> Trace:
+    def after(self, gap: float) -> Trace:
         """The trace one step on."""
-        return Trace(self.unlike, doubt, self.doubts + doubt, self.moved + moved, self.steps + 1)
+        return Trace(self.unlike, gap, self.gaps + gap, self.steps + 1)
 
-    def numbers(self) -> Doubles:
-        """(5,) what the regression sees; sums grow over orders of magnitude, so their logarithms."""
-        parts = [self.unlike * 100, self.doubt * 1000, self.doubts * 100, self.moved * 10, self.steps / 10]
-        return np.asarray(np.log1p(np.array(parts)), np.float64)
+    def numbers(self, progress: float) -> Doubles:
+        """(5,) what the regression sees; what grows over orders of magnitude as its logarithm."""
+        mean = self.gaps / max(1, self.steps)
+        grown = np.log(np.array([self.unlike, self.gap, mean, self.steps]) + [LEAST, LEAST, LEAST, 1])
+        return np.append(grown, progress)
 
 
 @dataclass(frozen=True)
@@ -51,9 +47,9 @@ class Trust:
     bias: float
     about: dict[str, Any] = field(default_factory=dict)
 
-    def read(self, trace: Trace) -> float:
-        """0..1; what has not taken a step shows a real picture."""
-        logit = float(np.dot(self.weights, trace.numbers())) + self.bias
+    def read(self, trace: Trace, progress: float | None) -> float:
+        """0..1; progress as judged, None without a judge."""
+        logit = float(np.dot(self.weights, trace.numbers(progress or 0.0))) + self.bias
         return float(1 / (1 + np.exp(-logit)))
 
     def to_json(self) -> dict[str, Any]:
@@ -64,15 +60,9 @@ class Trust:
     def from_json(data: dict[str, Any]) -> Trust:
         """Rebuilds what `to_json` wrote; raises ValueError where the numbers do not fit."""
         weights = tuple(float(w) for w in data["weights"])
-        if len(weights) != len(Trace(0).numbers()):
-            raise ValueError(f"expected {len(Trace(0).numbers())} weights of trust, got {len(weights)}")
+        if len(weights) != len(Trace(0).numbers(0)):
+            raise ValueError(f"expected {len(Trace(0).numbers(0))} weights of trust, got {len(weights)}")
         return Trust(weights, float(data["bias"]), dict(data["about"]))
-
-
-def apart(a_bd: Tensor, b_bd: Tensor, points: int) -> Tensor:
-    """(B,) how far apart the image points of two codes are, in picture widths."""
-    gap = (a_bd - b_bd)[:, : 2 * points].reshape(len(a_bd), points, 2)
-    return torch.quantile(gap.float().norm(dim=2) / 2, FARTHEST, dim=1)
 
 
 def fitted(numbers_nk: Doubles, right_n: Doubles, steps: int = 50, ridge: float = 1e-2) -> tuple[Doubles, float]:
