@@ -15,7 +15,7 @@ from hiwm.worldmodel.checkpoint import load_world
 from hiwm.worldmodel.shipped import CARD, WORLDS, find_world, shipped_world, shipped_worlds
 
 ROOT = Path(__file__).parents[2]
-MOST_BYTES = 12e6
+MOST_BYTES = 12 * 2**20
 FILES = {"world.json", "world.safetensors", "judge.safetensors", CARD}
 
 

@@ -87,6 +87,25 @@ def test_it_resumes_with_everything(make_trainer: MakeTrainer, tmp_path: Path) -
     assert second.progress.step > first.progress.step
 
 
+def test_codes_are_read_once_and_anew_when_pictures_are_learned_again(
+    make_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    clock = Clock(600, 600, 600, steps=8)
+    first = make_trainer(tmp_path)
+    first.train(clock, lambda line: None, lambda *scalar: None)
+    assert first.progress.read
+    path = tmp_path / "codes.safetensors"
+    written = path.stat().st_mtime_ns
+    second = make_trainer(tmp_path)
+    second.resume()
+    second.train(dataclasses.replace(clock, steps=9), lambda line: None, lambda *scalar: None)  # only polishing is left
+    assert path.stat().st_mtime_ns == written
+    third = make_trainer(tmp_path)
+    third.resume()
+    third.train(dataclasses.replace(clock, steps=30), lambda line: None, lambda *scalar: None)
+    assert path.stat().st_mtime_ns > written
+
+
 def test_another_recipe_does_not_resume(windows: Windows, make_trainer: MakeTrainer, tmp_path: Path) -> None:
     _train(make_trainer(tmp_path), 1)
     other = dataclasses.replace(SHORT, learning_rate=1e-5)

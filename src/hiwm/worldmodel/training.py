@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from hiwm.data.background import usual_pictures
 from hiwm.data.windows import Indices, Offsets, Windows, kept_out
 from hiwm.errors import BadDataset, BadInput, StageFailed
-from hiwm.runfolder import full_disk_is_clear, read_json, write_json
+from hiwm.runfolder import full_disk_is_clear, read_json, write_bytes, write_json
 from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.worldmodel.checkpoint import World, make_net, save_world
 from hiwm.worldmodel.clips import ClipMaker, Clips, as_pictures
@@ -41,11 +42,12 @@ WARM_UP = 50
 
 @dataclass
 class Progress:
-    """How far a training has come; travels in the resume file."""
+    """How far a training has come; travels in the resume file. read: the codes of all frames are on disk."""
 
     step: int = 0
     spent_s: float = 0.0
     best: float = -float("inf")
+    read: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class WorldTrainer:
         return self._polish_step(self.track, (share - polish_from) / self.config.polish_share, rng, draw)
 
     def _picture_step(self, share: float, rng: np.random.Generator, draw: torch.Generator) -> dict[str, float]:
+        self.track, self.progress.read = None, False  # a longer --minutes may come back here: codes will change
         shots = self.shots(np.sort(rng.choice(self.pool, self.config.batch)))
         crop = self.config.crop if share < 1 - self.config.whole_share else None
         with self._bf16():
@@ -176,11 +179,16 @@ class WorldTrainer:
         return {"polish": loss.item()}
 
     def _read_track(self) -> Track:
-        """The codes of all frames, read once the reader is done."""
+        """What the motion is learned from once the reader is done: the codes of all frames, read once, kept on disk."""
         self.net.reader.load_state_dict(self.world.net.reader.state_dict())
         self.net.painter.load_state_dict(self.world.net.painter.state_dict())
-        with self._bf16():
-            codes = read_all(self.net, self.shots, len(self.windows))
+        path = self.folder / "codes.safetensors"
+        if not (self.progress.read and path.exists()):
+            with self._bf16(), full_disk_is_clear("writing the codes of all frames"):
+                codes = read_all(self.net, self.shots, len(self.windows))
+                write_bytes(path, save({"codes": codes.cpu()}))
+            self.progress.read = True
+        codes = load_file(path)["codes"].to(self.device)
         columns, points, steps = self.windows.columns, self.world.network.points, self.config.own_steps
         for net in (self.net, self.world.net):
             fit_scales(net.motion, codes, points, self.windows.source.episodes.start_e)
