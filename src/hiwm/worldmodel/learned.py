@@ -20,6 +20,9 @@ from hiwm.worldmodel.net import Context, Place
 from hiwm.worldmodel.network import position_grid
 from hiwm.worldmodel.trust import Trace
 
+LOST = 0.4
+"""Gap (see Trace) from which a code has left what can be painted, and is taken from its picture as it is read."""
+
 type Shown = tuple[Picture, ...]
 """One picture per camera of the spec, in its order."""
 
@@ -121,10 +124,11 @@ class LearnedWorld:
             codes, numbers = self._net.move(context, noise, self.sample_steps)
             pictures = self._net.paint(codes, numbers, place)
             again = self._net.read(pictures[:, None], place)[:, 0]
-            gap = ((again - codes) / self._net.motion.spread.float()).abs().mean(1).tolist()
+            gap = ((again - codes) / self._net.motion.spread.float()).abs().mean(1)
+            codes = torch.where(gap[:, None] > LOST, again, codes)
         pixels, robot, past = as_pixels(pictures), self.world.states.back(numbers.numpy()), self.world.network.past
         after = [
-            _pushed(state, _split(pixels[i]), codes[i].numpy(), robot[i], taken[i], past, gap[i])
+            _pushed(state, _split(pixels[i]), codes[i].numpy(), robot[i], taken[i], past, float(gap[i]))
             for i, state in enumerate(states)
         ]
         return after, [self._observation(state) for state in after], self._readings(after)
