@@ -184,6 +184,7 @@ class WorldTrainer:
         self.net.painter.load_state_dict(self.world.net.painter.state_dict())
         path = self.folder / "codes.safetensors"
         if not (self.progress.read and path.exists()):
+            self.folder.mkdir(parents=True, exist_ok=True)
             with self._bf16(), full_disk_is_clear("writing the codes of all frames"):
                 codes = read_all(self.net, self.shots, len(self.windows))
                 write_bytes(path, save({"codes": codes.cpu()}))
