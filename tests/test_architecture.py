@@ -20,14 +20,16 @@ BASE = "base"
 """The modules at the package root."""
 
 MODELS = frozenset({BASE, "data", "worldmodel", "perception", "policies", "sims"})
-STAGES = MODELS | {"session", "operators", "corrections", "posttrain", "evaluation", "server"}
+STAGES = MODELS | {"session", "operators", "corrections", "posttrain", "evaluation", "server", "bridge"}
+PLUG_INS = frozenset({"envs", "lerobot_robot"})
+"""What other libraries find hiwm by: they may use whole stages, and only the command line imports them."""
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     BASE: frozenset(),
     "data": frozenset({BASE}),
     "worldmodel": frozenset({BASE, "data"}),
     "perception": frozenset({BASE, "data"}),
-    "policies": frozenset({BASE, "data"}),
+    "policies": frozenset({BASE, "data", "perception"}),
     "sims": frozenset({BASE}),
     "session": frozenset({BASE}),
     "operators": frozenset({BASE, "perception", "session"}),
@@ -35,10 +37,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "posttrain": frozenset({BASE, "data", "policies"}),
     "evaluation": frozenset({BASE, "data"}),
     "server": frozenset({BASE, "session", "operators", "corrections"}),
+    "bridge": frozenset({BASE, "server"}),
+    "envs": STAGES | {"pipeline"},
+    "lerobot_robot": STAGES | {"pipeline"},
     "recipes": STAGES,
     "bench": STAGES | {"recipes", "pipeline"},
     "pipeline": STAGES | {"recipes", "bench"},
-    "cli": STAGES | {"recipes", "bench", "pipeline"},
+    "cli": STAGES | PLUG_INS | {"recipes", "bench", "pipeline"},
 }
 """Folder -> the other folders that it may import."""
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 
 from hiwm.data.model_folder import fill, load_tensors, read_description
+from hiwm.data.precision import fast_arithmetic
 from hiwm.errors import BadCheckpoint, BadInput, SpecMismatch
 from hiwm.perception.network import EstimatorConfig, EstimatorNet
 from hiwm.perception.points import Point, find_points
@@ -77,7 +78,7 @@ class Estimator:
         """The same from pictures whose cameras are stacked as channels already."""
         numbers, scores = [], []
         self.net.eval()
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), fast_arithmetic("cpu"):
             for start in range(0, len(pictures_nhwc), BATCH):
                 number, score = self.net(as_tensor(pictures_nhwc[start : start + BATCH]))
                 numbers.append(number.numpy())

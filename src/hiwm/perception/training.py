@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hiwm.data.precision import fast_arithmetic
 from hiwm.data.windows import Windows, random_indices
 from hiwm.errors import StageFailed
 from hiwm.perception.corrupt import RULES
@@ -121,7 +122,7 @@ def _loss(
     some = rng.choice(len(index), min(training.spoiled, len(index)), replace=False)
     bad = examples.some_spoiled(clean[some], index[some], rng)
     pictures = augmented(torch.cat([clean, bad]), rng)
-    with torch.autocast("cpu", torch.bfloat16):
+    with fast_arithmetic("cpu"):
         numbers, score = net(pictures)
     wanted = torch.from_numpy(examples.targets.encode(examples.values_nk[index]))
     gap = F.smooth_l1_loss(numbers[: len(index)], wanted, reduction="none", beta=0.02)

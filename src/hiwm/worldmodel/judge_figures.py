@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hiwm.data.precision import fast_arithmetic
 from hiwm.types import Floats
 from hiwm.worldmodel.judge import PROGRESS, SUCCESS, JudgeNet
 from hiwm.worldmodel.judge_frames import NEAR, LabelledFrames
@@ -46,7 +47,7 @@ class JudgeFigures:
 def logits_of(net: JudgeNet, frames: LabelledFrames, device: torch.device, batch: int = 64) -> Floats:
     """(B, 2) logits, in pieces that fit into memory."""
     pieces = [frames.take(np.arange(k, min(k + batch, len(frames)))) for k in range(0, len(frames), batch)]
-    with torch.autocast(device.type, torch.bfloat16):
+    with fast_arithmetic(device):
         logits = [net(*piece.tensors(device)).cpu().numpy() for piece in pieces]
     return np.concatenate(logits) if logits else np.zeros((0, 2), np.float32)
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hiwm.data.precision import fast_type
 from hiwm.data.windows import Indices, Mask, Offsets, Windows
 from hiwm.types import Floats
 from hiwm.worldmodel.checkpoint import World
@@ -107,7 +108,7 @@ def rolled(
 
     They carry the labels of the true frames in their place; a branch ends where its episode ends.
     """
-    net = copy.deepcopy(world.net).to(device, torch.bfloat16).eval()
+    net = copy.deepcopy(world.net).to(device, fast_type(device)).eval()
     context, place = _beginning(world, net, windows, start_b, device)
     episodes, columns = windows.source.episodes, windows.columns
     ends = (episodes.start_e + episodes.length_e)[np.searchsorted(episodes.start_e, start_b, side="right") - 1]

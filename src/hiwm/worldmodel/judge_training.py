@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from hiwm.data.labels import end_marks, require_failures
 from hiwm.data.marks import Mark
+from hiwm.data.precision import fast_arithmetic
 from hiwm.data.windows import Indices, Windows, kept_out
 from hiwm.errors import NeedsFailures, StageFailed
 from hiwm.worldmodel.checkpoint import World
@@ -133,7 +134,7 @@ class JudgeTrainer:
             group["lr"] = self.training.learning_rate * min(1.0, (step + 1) / 50) * (1 - share)
         frames = self._batch()
         pictures, states = frames.tensors(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with fast_arithmetic(self.device):
             logits = self.net(self._varied(pictures), states)
         losses = _losses(logits, frames)
         loss = self.training.progress_weight * losses["progress"] + losses["success"]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hiwm.data.precision import fast_type
 from hiwm.errors import BadInput
 from hiwm.interfaces import Stepped
 from hiwm.spec import RobotSpec
@@ -49,7 +50,7 @@ class LearnedWorld:
     """Steps any number of branches in one batch.
 
     scenes: first observations by scene id. For the same states, actions, batch shape and thread count a step gives the
-    same bits on the same machine; across batch shapes results differ in the last bits of bfloat16 arithmetic.
+    same bits on the same machine; across batch shapes results differ in the last bits of the arithmetic.
     """
 
     def __init__(self, world: World, scenes: Mapping[str, Observation], sample_steps: int = 1) -> None:
@@ -59,9 +60,9 @@ class LearnedWorld:
         camera = world.spec.cameras[0]
         self._grid = position_grid(camera.height, camera.width, world.network.fold)
         self._usual = as_pictures(world.usual_hwc)
-        self._net = world.net.to(torch.bfloat16).eval()
+        self._net = world.net.to(fast_type("cpu")).eval()
         if world.judge is not None:
-            world.judge.net.to(torch.bfloat16).eval()
+            world.judge.net.to(fast_type("cpu")).eval()
 
     @property
     def spec(self) -> RobotSpec:

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from hiwm.data.background import usual_pictures
+from hiwm.data.precision import fast_arithmetic
 from hiwm.data.windows import Indices, Offsets, Windows, kept_out
 from hiwm.errors import BadDataset, BadInput, StageFailed
 from hiwm.runfolder import full_disk_is_clear, read_json, write_bytes, write_json
@@ -291,7 +292,7 @@ class WorldTrainer:
         return {f"{part}/{name}": o for part, d in self.descents.items() for name, o in d.optimisers.items()}
 
     def _bf16(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return fast_arithmetic(self.device)
 
     def _recipe(self) -> dict[str, Any]:
         parts = {
