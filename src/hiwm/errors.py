@@ -3,9 +3,11 @@
     HiwmError
     ├── BadInput          what the user gave does not fit: a name, a number, a file
     │   ├── UnknownName   a task, camera, column ... that does not exist (lists those that do)
-    │   └── SpecMismatch  two parts disagree on cameras, state, actions or rate
+    │   ├── SpecMismatch  two parts disagree on cameras, state, actions or rate
+    │   └── NotAllowed    what a session does not take as it stands
     ├── BadDataset        a dataset that cannot be read as it stands
     ├── BadCheckpoint     a model folder that cannot be read as it stands
+    ├── BadSession        a session file that cannot be read as it stands
     ├── NeedsFailures     a feature needs success labels or failed episodes that the data does not have
     ├── NotRepeatable     an environment that does not come back to an earlier state by seed and replay
     ├── OutOfSpace        the disk cannot hold what is to be written
@@ -38,12 +40,20 @@ class SpecMismatch(BadInput):
     """Two parts disagree on cameras, state, actions or rate."""
 
 
+class NotAllowed(BadInput):
+    """A command or a step that a session does not take as it stands."""
+
+
 class BadDataset(HiwmError):
     """A dataset that cannot be read as it stands."""
 
 
 class BadCheckpoint(HiwmError):
     """A model folder that cannot be read as it stands."""
+
+
+class BadSession(HiwmError):
+    """A session file that cannot be read as it stands."""
 
 
 class NeedsFailures(HiwmError):

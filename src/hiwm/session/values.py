@@ -1,0 +1,283 @@
+"""Values as bytes: what a node holds, written as msgpack and read back strictly; nothing is ever pickled.
+
+Known are None, bool, int, float, str, bytes, lists, tuples, dicts with text keys, numpy arrays and scalars, and the
+frozen dataclasses and text enumerations that were registered, by the name of their class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from hiwm.errors import BadInput
+from hiwm.types import Driver, Kind, Observation, Picture, Reading, Scene
+
+DEEPEST = 32
+"""Levels of nesting that are read and written; states have about six."""
+_SMALLEST_INT, _LARGEST_INT = -(2**63), 2**64 - 1
+
+
+class _Code(IntEnum):
+    """msgpack's extension types, as they are on disk: never renumber."""
+
+    TUPLE = 1
+    ARRAY = 2
+    SCALAR = 3
+    RECORD = 4
+    CHOICE = 5
+    PICTURE = 6
+    LONG_INT = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Sealed:
+    """A value of a class that this program does not know: kept whole, and written again as it was.
+
+    fields: those of a dataclass by name, or the text of an enumeration.
+    """
+
+    name: str
+    fields: Mapping[str, Any] | str
+
+
+class PictureList:
+    """Pictures taken out of values, equal ones once."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Picture] = []
+
+    def place(self, picture: Picture) -> int:
+        """Where this picture stands in the list, put there if it is new."""
+        for i, known in enumerate(self.pictures):
+            if known is picture or np.array_equal(known, picture):
+                return i
+        self.pictures.append(picture)
+        return len(self.pictures) - 1
+
+
+_registered: dict[str, type] = {}
+
+
+def register(*classes: type) -> None:
+    """Lets frozen dataclasses and text enumerations be stored, by the name of the class; twice is no harm.
+
+    Raises BadInput where a class is neither, or its name is another's.
+    """
+    for cls in classes:
+        record = dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        if not (record or issubclass(cls, StrEnum)):
+            raise BadInput(f"only frozen dataclasses and text enumerations can be stored, {cls.__name__} is neither")
+        known = _registered.setdefault(cls.__name__, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise BadInput(f"{cls.__name__} of {cls.__module__} is called as one of {known.__module__}; rename one")
+        _registered[cls.__name__] = cls
+
+
+register(Observation, Reading, Scene, Driver, Kind)
+
+
+def encode(value: object, pictures: PictureList | None = None) -> bytes:
+    """The value as bytes; with a list, its pictures ((H, W, 3) uint8) go there instead.
+
+    Raises BadInput where something in it can not be stored.
+    """
+    return _packed(_plain(value, pictures, 0))
+
+
+def decode(
+    data: bytes, known: Mapping[str, type] | None = None, pictures: Sequence[Picture] = (), sealed: bool = False
+) -> Any:
+    """The value that `encode` wrote; arrays are fresh ones.
+
+    known: classes by name, by default all registered. pictures: those that were taken out. sealed: classes that are
+    not known become Sealed. Raises BadInput on anything that `encode` would not have written.
+    """
+    reader = _Reader(_registered if known is None else known, pictures, sealed)
+    try:
+        return reader.read(data, 0)
+    except BadInput:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, MemoryError) as error:
+        raise BadInput(f"expected a stored value, got {len(data)} bytes that are none ({_short(error)})") from error
+    except msgpack.UnpackException as error:
+        raise BadInput(f"expected a stored value, got {len(data)} bytes that are none ({_short(error)})") from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:80]
+
+
+def _packed(plain: object) -> bytes:
+    return bytes(msgpack.packb(plain, use_bin_type=True))
+
+
+def _ext(code: _Code, plain: object) -> msgpack.ExtType:
+    return msgpack.ExtType(code, _packed(plain))
+
+
+def _plain(value: Any, pictures: PictureList | None, depth: int) -> Any:
+    """What msgpack can write itself, extension types for the rest."""
+    if value is None or type(value) in (bool, float, str, bytes):
+        return value
+    if depth > DEEPEST:
+        raise BadInput(f"expected at most {DEEPEST} levels of nesting in a stored value, got more; flatten it")
+    if type(value) is int:
+        return _plain_int(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain_array(value, pictures)
+
+    def inner(items: Iterable[Any]) -> list[Any]:
+        return [_plain(item, pictures, depth + 1) for item in items]
+
+    if type(value) is list:
+        return inner(value)
+    if type(value) is tuple:
+        return _ext(_Code.TUPLE, inner(value))
+    if isinstance(value, Mapping):
+        return dict(zip(_text_keys(value), inner(value.values()), strict=True))
+    return _plain_named(value, inner)
+
+
+def _plain_int(value: int) -> Any:
+    if _SMALLEST_INT <= value <= _LARGEST_INT:
+        return value
+    return msgpack.ExtType(_Code.LONG_INT, value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
+
+
+def _plain_array(value: Any, pictures: PictureList | None) -> msgpack.ExtType:
+    if value.dtype.kind not in "biuf":
+        raise BadInput(f"expected an array of numbers, got {value.dtype}; only plain numbers can be stored")
+    if isinstance(value, np.generic):
+        return _ext(_Code.SCALAR, [value.dtype.str, value.tobytes()])
+    if pictures is not None and value.dtype == np.uint8 and value.ndim == 3 and value.shape[2] == 3:
+        return _ext(_Code.PICTURE, pictures.place(value))
+    return _ext(_Code.ARRAY, [value.dtype.str, list(value.shape), value.tobytes()])
+
+
+def _text_keys(value: Mapping[Any, Any]) -> list[str]:
+    strange = [key for key in value if type(key) is not str]
+    if strange:
+        raise BadInput(f"expected text as keys, got {strange[0]!r}")
+    return list(value)
+
+
+def _plain_named(value: Any, inner: Callable[[Iterable[Any]], list[Any]]) -> msgpack.ExtType:
+    if isinstance(value, Sealed):
+        if isinstance(value.fields, str):
+            return _ext(_Code.CHOICE, [value.name, value.fields])
+        return _ext(_Code.RECORD, [value.name, dict(zip(value.fields, inner(value.fields.values()), strict=True))])
+    name = type(value).__name__
+    if _registered.get(name) is not type(value):
+        raise BadInput(f"a {name} cannot be stored; make it a frozen dataclass and register it")
+    if isinstance(value, StrEnum):
+        return _ext(_Code.CHOICE, [name, value.value])
+    names = _field_names(type(value))
+    return _ext(_Code.RECORD, [name, dict(zip(names, inner(getattr(value, n) for n in names), strict=True))])
+
+
+def _field_names(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls) if field.init]
+
+
+def size_bytes(value: Any) -> int:
+    """About how many bytes of memory a value takes: its arrays, each once, and a little for the rest."""
+    seen: dict[int, int] = {}
+    _measure(value, seen)
+    return 1000 + sum(seen.values())
+
+
+def _measure(value: Any, seen: dict[int, int]) -> None:
+    if isinstance(value, np.ndarray):
+        seen[id(value)] = value.nbytes
+    elif isinstance(value, str | bytes):
+        seen[id(value)] = len(value)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _measure(item, seen)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _measure(item, seen)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            _measure(getattr(value, field.name), seen)
+
+
+class _Reader:
+    """Reads one value; each extension type is msgpack of its own, and counts as a level."""
+
+    def __init__(self, known: Mapping[str, type], pictures: Sequence[Picture], sealed: bool) -> None:
+        self._known, self._pictures, self._sealed = known, pictures, sealed
+
+    def read(self, data: bytes, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise ValueError("nested too deep")
+
+        def ext(code: int, inner: bytes) -> Any:
+            if code == _Code.LONG_INT:
+                return int.from_bytes(inner, "little", signed=True)
+            return self._special(_Code(code), self.read(inner, depth + 1))
+
+        return msgpack.unpackb(data, raw=False, strict_map_key=True, use_list=True, ext_hook=ext)
+
+    def _special(self, code: _Code, inner: Any) -> Any:
+        if code is _Code.TUPLE:
+            return tuple(_list(inner))
+        if code is _Code.PICTURE:
+            return self._pictures[_index(inner, len(self._pictures))]
+        if code is _Code.ARRAY:
+            dtype, shape, content = _list(inner)
+            return np.frombuffer(content, _number_type(dtype)).reshape([_index(n, 2**31) for n in shape]).copy()
+        if code is _Code.SCALAR:
+            dtype, content = _list(inner)
+            return np.frombuffer(content, _number_type(dtype), count=1)[0]
+        name, content = _list(inner)
+        return self._choice(name, content) if code is _Code.CHOICE else self._record(name, content)
+
+    def _class(self, name: Any) -> type | None:
+        if type(name) is not str:
+            raise ValueError("a class is named by text")
+        cls = self._known.get(name)
+        if cls is None and not self._sealed:
+            raise BadInput(f"the stored value holds a {name}, which this program does not know; register it first")
+        return cls
+
+    def _choice(self, name: Any, text: Any) -> Any:
+        cls = self._class(name)
+        if type(text) is not str or (cls is not None and not issubclass(cls, StrEnum)):
+            raise ValueError(f"{name} is no enumeration")
+        return Sealed(name, text) if cls is None else cls(text)
+
+    def _record(self, name: Any, fields: Any) -> Any:
+        cls = self._class(name)
+        if type(fields) is not dict:
+            raise ValueError("a record has fields")
+        if cls is None:
+            return Sealed(name, fields)
+        if not dataclasses.is_dataclass(cls) or sorted(_field_names(cls)) != sorted(fields):
+            raise ValueError(f"{name} has other fields here")
+        return cls(**fields)
+
+
+def _list(inner: Any) -> list[Any]:
+    if type(inner) is not list:
+        raise ValueError("expected a list")
+    return inner
+
+
+def _index(number: Any, below: int) -> int:
+    if type(number) is not int or not 0 <= number < below:
+        raise ValueError("a number is out of range")
+    return number
+
+
+def _number_type(name: Any) -> np.dtype[Any]:
+    dtype = np.dtype(name) if type(name) is str else np.dtype(object)
+    if dtype.kind not in "biuf" or dtype.str != name:
+        raise ValueError("expected a type of plain numbers")
+    return dtype
