@@ -68,6 +68,7 @@ def train_world(
     size: tuple[int, int] | None = None,
     resume: bool = False,
     threads: int | None = None,
+    start: str | None = None,
 ) -> None:
     """Train a world model on a dataset; it stops by the clock, and the best world so far is always in the folder.
 
@@ -79,11 +80,14 @@ def train_world(
         size: Height and width that pictures are resized to; by default their own.
         resume: Go on with the training in the folder.
         threads: Threads of the processor; by default as many as there are cores.
+        start: A world to go on from, a folder or a shipped name: on new data, or for a longer training.
     """
     from hiwm.pipeline.train_world import WorldRecipe
     from hiwm.pipeline.train_world import train_world as run_training
+    from hiwm.worldmodel.shipped import find_world
 
-    print(run_training(dataset.open(), out, minutes, WorldRecipe(), device, size, resume, threads))
+    begun = None if start is None else find_world(start)
+    print(run_training(dataset.open(), out, minutes, WorldRecipe(), device, size, resume, threads, begun))
 
 
 def world_card(

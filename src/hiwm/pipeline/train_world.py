@@ -42,6 +42,7 @@ def train_world(
     size: tuple[int, int] | None = None,
     resume: bool = False,
     threads: int | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Trains until `minutes` are spent in all and returns `out`, which then holds the best world so far.
 
@@ -49,6 +50,7 @@ def train_world(
     resumes with the saved world and a judge from the beginning; one that had ended trains its judge again.
 
     size: (H, W) that pictures are resized to, None for their own. threads: of the processor; None leaves it to torch.
+    start: a world to go on from, with half the learning rates, instead of from scratch.
     Raises BadInput where `out` holds a training and `resume` is not given, or the device does not exist.
     """
     place = pick_device(device)
@@ -58,7 +60,10 @@ def train_world(
     if found and not resume:
         raise BadInput(f"{out} holds a training already; give --resume to go on with it, or another --out")
     windows = open_windows(source, Offsets.span(recipe.network.past - 1, 0), size)
-    trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place)
+    begun = None if start is None else load_world(start)
+    if begun is not None:
+        recipe = dataclasses.replace(recipe, network=begun.network, training=gentler(recipe.training))
+    trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place, begun)
     if found:
         trainer.resume()
     console = Console(stderr=True, highlight=False)
@@ -83,6 +88,11 @@ def train_world(
     finally:
         close()
     return out
+
+
+def gentler(training: TrainingConfig) -> TrainingConfig:
+    """The recipe for a world that has been trained before."""
+    return dataclasses.replace(training, learning_rate=training.learning_rate / 2, motion_rate=training.motion_rate / 2)
 
 
 def pick_device(name: str) -> torch.device:

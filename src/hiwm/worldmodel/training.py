@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from hiwm.data.background import usual_pictures
 from hiwm.data.precision import fast_arithmetic
 from hiwm.data.windows import Indices, Offsets, Windows, kept_out
-from hiwm.errors import BadDataset, BadInput, StageFailed
+from hiwm.errors import BadDataset, BadInput, SpecMismatch, StageFailed
 from hiwm.runfolder import full_disk_is_clear, read_json, write_bytes, write_json
 from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.worldmodel.checkpoint import World, make_net, save_world
@@ -76,17 +76,22 @@ class WorldTrainer:
     """One training: networks, their running average, optimiser states and the data they see."""
 
     def __init__(
-        self, windows: Windows, network: NetworkConfig, config: TrainingConfig, folder: Path, device: torch.device
+        self,
+        windows: Windows,
+        network: NetworkConfig,
+        config: TrainingConfig,
+        folder: Path,
+        device: torch.device,
+        start: World | None = None,
     ) -> None:
+        """start: a world to go on from, of the same robot and network sizes, with its scales and usual picture."""
         torch.manual_seed(config.seed)
         self.windows, self.config, self.folder, self.device = windows, config, folder, device
-        states, actions = (NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na))
-        spec = shown_spec(windows)
-        kept, self.net = (make_net(spec, network).to(device) for _ in range(2))
-        kept.load_state_dict(self.net.state_dict())
-        usual = usual_pictures(windows)
-        self.world = World(spec, network, states, actions, usual, kept, {})
-        self.maker = ClipMaker(usual, states, actions, network.fold)
+        self.world = fresh_world(windows, network) if start is None else started_world(windows, network, start)
+        self.world.net.to(device)
+        self.net = make_net(self.world.spec, network).to(device)
+        self.net.load_state_dict(self.world.net.state_dict())
+        self.maker = ClipMaker(self.world.usual_hwc, self.world.states, self.world.actions, network.fold)
         painter = dict(self.net.painter.named_parameters())
         self.descents = {
             "picture": Descent([*self.net.reader.parameters(), *painter.values()], config.weight_decay),
@@ -302,6 +307,28 @@ class WorldTrainer:
         }
         plain: dict[str, Any] = json.loads(json.dumps(parts))
         return plain
+
+
+def fresh_world(windows: Windows, network: NetworkConfig) -> World:
+    """An untrained world for a dataset."""
+    states, actions = (NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na))
+    spec = shown_spec(windows)
+    return World(spec, network, states, actions, usual_pictures(windows), make_net(spec, network), {})
+
+
+def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:
+    """A copy of a trained world to go on from, without judge and trust; raises SpecMismatch for another robot."""
+    spec = shown_spec(windows)
+    if spec != start.spec or network != start.network:
+        raise SpecMismatch(
+            f"expected a world of the dataset's robot and cameras to start from ({spec.robot_type}, "
+            f"{len(spec.action)} actions, {len(spec.cameras)} cameras), got one of {start.spec.robot_type} with other "
+            "names, ranges or sizes; leave --start out"
+        )
+    net = make_net(spec, network)
+    net.load_state_dict(start.net.state_dict())
+    about = {"started_from": start.about}
+    return World(spec, network, start.states, start.actions, start.usual_hwc, net, about)
 
 
 def shown_spec(windows: Windows) -> RobotSpec:
