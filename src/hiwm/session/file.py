@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,12 @@ from hiwm.errors import BadInput, BadSession
 from hiwm.rollout import Node
 from hiwm.session.columns import EVENT_COLUMNS, NODE_COLUMNS, event_columns, node_columns, read_event, read_node
 from hiwm.session.node_value import Pictures, pack_node, unpack_node, unpack_observation, unpack_pictures
-from hiwm.session.place import WriterLock, require_local
-from hiwm.session.rows import EventRow, NodeRow, SessionAbout, StoredNode, event_hash, node_hash
+from hiwm.session.place import WriterLock, require_local, sync_folder
+from hiwm.session.rows import EventRow, NodeRow, SessionAbout, StoredNode, event_hash, node_hash, plain_reading
 from hiwm.session.schema import build, clear_errors, connect
 from hiwm.types import Observation
 
-KEY_EVERY = 32
+KEY_EVERY = 8
 """Every so many steps pictures are stored whole; those between are stored as differences to them."""
 
 
@@ -57,6 +58,7 @@ class SessionFile:
         with clear_errors(path):
             build(beside, about.to_text())
         beside.rename(path)
+        sync_folder(path.parent)
         return SessionFile(path, False, sealed)
 
     @staticmethod
@@ -65,8 +67,10 @@ class SessionFile:
         require_local(path)
         return SessionFile(path, read_only, sealed)
 
-    def append(self, nodes: Sequence[StoredNode], events: Sequence[EventRow] = ()) -> None:
-        """Adds nodes and events in one transaction, synced when this returns. Keys and hashes are filled in.
+    def append(
+        self, nodes: Sequence[StoredNode], events: Sequence[EventRow] = ()
+    ) -> tuple[list[NodeRow], list[EventRow]]:
+        """Adds nodes and events in one transaction, synced when this returns; returns the rows with keys and hashes.
 
         Ids go on from the last ones. Raises OutOfSpace where the disk is full or fails: then nothing of it is written,
         and a later call may succeed.
@@ -78,6 +82,7 @@ class SessionFile:
                 self._insert_node(stored)
             for event in events:
                 self._insert_event(event)
+        return self._rows[len(self._rows) - len(nodes) :], self._events[len(self._events) - len(events) :]
 
     def rows(self) -> list[NodeRow]:
         """All nodes in the order of recording, without their values."""
@@ -138,7 +143,7 @@ class SessionFile:
             raise
 
     def _insert_node(self, stored: StoredNode) -> None:
-        row = replace(stored.row, key=self._key_of(stored.row), hash=b"")
+        row = replace(stored.row, key=self._key_of(stored.row), reading=plain_reading(stored.row.reading))
         if row.id != len(self._rows):
             raise BadInput(f"expected node {len(self._rows)} next, got {row.id}")
         value, pictures = pack_node(stored.node, self._pictures(row.key))
@@ -154,6 +159,7 @@ class SessionFile:
         if event.id != len(self._events):
             raise BadInput(f"expected event {len(self._events)} next, got {event.id}")
         before = self._events[-1].hash if self._events else self.about.hash()
+        event = replace(event, data=json.loads(json.dumps(event.data)))
         event = replace(event, hash=event_hash(event, before))
         self._execute(f"INSERT INTO events ({EVENT_COLUMNS}) VALUES", event_columns(event))
         self._events.append(event)
@@ -201,10 +207,18 @@ class SessionFile:
         return found
 
     def _read_rows(self) -> list[NodeRow]:
-        return self._read(NODE_COLUMNS, "nodes", read_node)
+        rows = self._read(NODE_COLUMNS, "nodes", read_node)
+        for place, row in enumerate(rows):
+            key_is_whole = row.key is None or rows[row.key].key is None
+            if row.id != place or not key_is_whole:
+                raise BadSession(f"{self.path} lacks nodes, or has them in another order; take a copy that is whole")
+        return rows
 
     def _read_events(self) -> list[EventRow]:
-        return self._read(EVENT_COLUMNS, "events", read_event)
+        events = self._read(EVENT_COLUMNS, "events", read_event)
+        if [event.id for event in events] != list(range(len(events))):
+            raise BadSession(f"{self.path} lacks events, or has them in another order; take a copy that is whole")
+        return events
 
     def _read[T](self, columns: str, table: str, read: Callable[[tuple[Any, ...]], T]) -> list[T]:
         order = "" if table == "about" else " ORDER BY id"

@@ -40,6 +40,15 @@ def require_local(path: Path, mounts: str | None = None) -> None:
         )
 
 
+def sync_folder(folder: Path) -> None:
+    """Returns when the names of new files in a folder are on disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class WriterLock:
     """Held by the one process that may write to a session; it ends with the process, however that ends.
 

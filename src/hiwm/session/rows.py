@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,9 +48,17 @@ class SessionAbout:
     def from_text(text: str) -> SessionAbout:
         """Reads what `to_text` wrote; raises ValueError, KeyError or TypeError."""
         data = json.loads(text)
-        texts = {name: str(data[name]) for name in ("id", "task", "prompt", "scene", "operator")}
-        named = {name: {str(k): str(v) for k, v in data[name].items()} for name in ("dynamics", "policy")}
-        return SessionAbout(spec=RobotSpec.from_json(data["spec"]), created=float(data["created"]), **texts, **named)
+        return SessionAbout(
+            id=str(data["id"]),
+            task=str(data["task"]),
+            prompt=str(data["prompt"]),
+            scene=str(data["scene"]),
+            spec=RobotSpec.from_json(data["spec"]),
+            dynamics={str(name): str(text) for name, text in data["dynamics"].items()},
+            policy={str(name): str(text) for name, text in data["policy"].items()},
+            created=float(data["created"]),
+            operator=str(data["operator"]),
+        )
 
     def hash(self) -> bytes:
         """Where the chains of nodes and events begin."""
@@ -109,6 +118,16 @@ class EventRow:
     seq: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     hash: bytes = b""
+
+
+def plain_reading(reading: Reading) -> Reading:
+    """The reading in plain numbers as SQLite gives them back: NaN, which says nothing, is None."""
+    success = None if reading.success is None else bool(reading.success)
+    return Reading(_plain_number(reading.progress), success, _plain_number(reading.trust))
+
+
+def _plain_number(number: float | None) -> float | None:
+    return None if number is None or math.isnan(number) else float(number) + 0.0  # -0.0 would come back as 0.0
 
 
 def node_hash(row: NodeRow, value: bytes, before: bytes) -> bytes:

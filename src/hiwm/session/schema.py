@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,7 +29,7 @@ TABLES = {
     "node_messages": "CREATE UNIQUE INDEX node_messages ON nodes (client, seq) WHERE seq IS NOT NULL",
     "event_messages": "CREATE UNIQUE INDEX event_messages ON events (client, seq) WHERE seq IS NOT NULL",
 }
-_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+_FAILING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def build(path: Path, about: str) -> None:
@@ -47,12 +48,9 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
     """Opens and checks a session file; raises BadInput or BadSession."""
     if not path.is_file():
         raise BadInput(f"expected a session file, {path} is none; hiwm rollout writes them")
-    database = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    address = f"{path.resolve().as_uri()}?{_mode(path, read_only)}"
+    with clear_errors(path):
+        database = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
     try:
         with clear_errors(path):
             _prepare(database, path, read_only)
@@ -60,6 +58,13 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _mode(path: Path, read_only: bool) -> str:
+    """Where SQLite could not put its files beside one that is only read, nobody can be writing to it either."""
+    if not read_only:
+        return "mode=rw"
+    return "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
 
 
 def _prepare(database: sqlite3.Connection, path: Path, read_only: bool) -> None:
@@ -86,11 +91,10 @@ def clear_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-        if code in _FULL:
+        if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _FAILING:
             raise OutOfSpace(
-                f"{path} cannot be written ({error}); all that was saved before is kept: free some space and go on"
+                f"the disk under {path} is full or fails ({error}); what was saved is kept: free some space and go on"
             ) from error
-        raise BadSession(f"{path} cannot be read as a session ({error}); take a copy that is whole") from error
-    except (UnicodeDecodeError, OverflowError) as error:
-        raise BadSession(f"{path} cannot be read as a session ({error}); take a copy that is whole") from error
+        raise BadSession(f"{path} cannot be used as a session ({error}); take a copy that is whole") from error
+    except (UnicodeError, OverflowError) as error:
+        raise BadSession(f"{path} cannot hold such a text or number ({error})") from error

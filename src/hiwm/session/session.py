@@ -150,8 +150,8 @@ class Session:
         event = EventRow(
             len(self.events), len(self.tree) - 1, kind, self._clock(), node, operator, client, seq, data or {}
         )
-        self.file.append([], [event])
-        self.events = self.file.events()
+        _, written = self.file.append([], [event])
+        self.events += written
         self._standing = self._standing.after_event(event)
         self.labels = labels_of(self.events)
         if seq is not None:
@@ -224,7 +224,7 @@ class Session:
         client: str,
         seq: int | None,
     ) -> list[int]:
-        stored = []
+        stored: list[StoredNode] = []
         for node in nodes:
             row = NodeRow(
                 id=len(self.tree) + len(stored),
@@ -242,8 +242,8 @@ class Session:
             )
             stored.append(StoredNode(row, node))
             parent = row.id
-        self.file.append(stored)
-        for row, node in zip(self.file.rows()[len(self.tree) :], nodes, strict=True):
+        rows, _ = self.file.append(stored)
+        for row, node in zip(rows, nodes, strict=True):
             self.tree.add(row)
             self._standing = self._standing.after_node(row)
             self._cache.put(row.id, node, size_bytes(node))

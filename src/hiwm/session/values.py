@@ -16,10 +16,12 @@ import msgpack
 import numpy as np
 
 from hiwm.errors import BadInput
+from hiwm.session.pictures import LARGEST_SIDE
 from hiwm.types import Driver, Kind, Observation, Picture, Reading, Scene
 
 DEEPEST = 32
 """Levels of nesting that are read and written; states have about six."""
+_NOT_A_VALUE = (ValueError, ArithmeticError, TypeError, LookupError, AttributeError, MemoryError, msgpack.UnpackException)
 _SMALLEST_INT, _LARGEST_INT = -(2**63), 2**64 - 1
 
 
@@ -33,17 +35,19 @@ class _Code(IntEnum):
     CHOICE = 5
     PICTURE = 6
     LONG_INT = 7
+    FOLDED = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Sealed:
     """A value of a class that this program does not know: kept whole, and written again as it was.
 
-    fields: those of a dataclass by name, or the text of an enumeration.
+    code: how it was stored. content: its fields by name, the text of an enumeration, or what it was folded to.
     """
 
     name: str
-    fields: Mapping[str, Any] | str
+    code: int
+    content: Any
 
 
 class PictureList:
@@ -62,6 +66,7 @@ class PictureList:
 
 
 _registered: dict[str, type] = {}
+_folds: dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {}
 
 
 def register(*classes: type) -> None:
@@ -73,10 +78,20 @@ def register(*classes: type) -> None:
         record = dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
         if not (record or issubclass(cls, StrEnum)):
             raise BadInput(f"only frozen dataclasses and text enumerations can be stored, {cls.__name__} is neither")
-        known = _registered.setdefault(cls.__name__, cls)
-        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise BadInput(f"{cls.__name__} of {cls.__module__} is called as one of {known.__module__}; rename one")
-        _registered[cls.__name__] = cls
+        _name(cls)
+
+
+def register_folded[T](cls: type[T], fold: Callable[[T], Any], unfold: Callable[[Any], T]) -> None:
+    """Lets a class be stored as what `fold` makes of it, a value that can be; for example a linked list as an array."""
+    _name(cls)
+    _folds[cls] = (fold, unfold)
+
+
+def _name(cls: type) -> None:
+    known = _registered.setdefault(cls.__name__, cls)
+    if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise BadInput(f"{cls.__name__} of {cls.__module__} is called as one of {known.__module__}; rename one")
+    _registered[cls.__name__] = cls
 
 
 register(Observation, Reading, Scene, Driver, Kind)
@@ -96,16 +111,14 @@ def decode(
     """The value that `encode` wrote; arrays are fresh ones.
 
     known: classes by name, by default all registered. pictures: those that were taken out. sealed: classes that are
-    not known become Sealed. Raises BadInput on anything that `encode` would not have written.
+    not known become Sealed. Raises BadInput where the bytes are no value, or hold an unknown class.
     """
     reader = _Reader(_registered if known is None else known, pictures, sealed)
     try:
         return reader.read(data, 0)
     except BadInput:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, MemoryError) as error:
-        raise BadInput(f"expected a stored value, got {len(data)} bytes that are none ({_short(error)})") from error
-    except msgpack.UnpackException as error:
+    except _NOT_A_VALUE as error:
         raise BadInput(f"expected a stored value, got {len(data)} bytes that are none ({_short(error)})") from error
 
 
@@ -155,9 +168,19 @@ def _plain_array(value: Any, pictures: PictureList | None) -> msgpack.ExtType:
         raise BadInput(f"expected an array of numbers, got {value.dtype}; only plain numbers can be stored")
     if isinstance(value, np.generic):
         return _ext(_Code.SCALAR, [value.dtype.str, value.tobytes()])
-    if pictures is not None and value.dtype == np.uint8 and value.ndim == 3 and value.shape[2] == 3:
+    if pictures is not None and _is_picture(value):
         return _ext(_Code.PICTURE, pictures.place(value))
     return _ext(_Code.ARRAY, [value.dtype.str, list(value.shape), value.tobytes()])
+
+
+def _is_picture(value: Any) -> bool:
+    sides = value.shape[:2]
+    return bool(
+        value.dtype == np.uint8
+        and value.ndim == 3
+        and value.shape[2] == 3
+        and 0 < min(sides) <= max(sides) <= LARGEST_SIDE
+    )
 
 
 def _text_keys(value: Mapping[Any, Any]) -> list[str]:
@@ -168,17 +191,23 @@ def _text_keys(value: Mapping[Any, Any]) -> list[str]:
 
 
 def _plain_named(value: Any, inner: Callable[[Iterable[Any]], list[Any]]) -> msgpack.ExtType:
-    if isinstance(value, Sealed):
-        if isinstance(value.fields, str):
-            return _ext(_Code.CHOICE, [value.name, value.fields])
-        return _ext(_Code.RECORD, [value.name, dict(zip(value.fields, inner(value.fields.values()), strict=True))])
-    name = type(value).__name__
-    if _registered.get(name) is not type(value):
-        raise BadInput(f"a {name} cannot be stored; make it a frozen dataclass and register it")
+    code, name, content = _taken_apart(value)
+    if code is _Code.RECORD:
+        return _ext(code, [name, dict(zip(content, inner(content.values()), strict=True))])
+    return _ext(code, [name, *inner([content])])
+
+
+def _taken_apart(value: Any) -> tuple[_Code, str, Any]:
+    cls = type(value)
+    if cls is Sealed:
+        return _Code(value.code), value.name, value.content
+    if _registered.get(cls.__name__) is not cls:
+        raise BadInput(f"a {cls.__name__} cannot be stored; make it a frozen dataclass and register it")
+    if cls in _folds:
+        return _Code.FOLDED, cls.__name__, _folds[cls][0](value)
     if isinstance(value, StrEnum):
-        return _ext(_Code.CHOICE, [name, value.value])
-    names = _field_names(type(value))
-    return _ext(_Code.RECORD, [name, dict(zip(names, inner(getattr(value, n) for n in names), strict=True))])
+        return _Code.CHOICE, cls.__name__, value.value
+    return _Code.RECORD, cls.__name__, {name: getattr(value, name) for name in _field_names(cls)}
 
 
 def _field_names(cls: type) -> list[str]:
@@ -186,26 +215,25 @@ def _field_names(cls: type) -> list[str]:
 
 
 def size_bytes(value: Any) -> int:
-    """About how many bytes of memory a value takes: its arrays, each once, and a little for the rest."""
+    """About how many bytes of memory a value takes: its arrays and texts, each once, and a little for the rest."""
     seen: dict[int, int] = {}
-    _measure(value, seen)
-    return 1000 + sum(seen.values())
-
-
-def _measure(value: Any, seen: dict[int, int]) -> None:
-    if isinstance(value, np.ndarray):
-        seen[id(value)] = value.nbytes
-    elif isinstance(value, str | bytes):
-        seen[id(value)] = len(value)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _measure(item, seen)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            _measure(item, seen)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            _measure(getattr(value, field.name), seen)
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen[id(one)] = 50
+        if isinstance(one, np.ndarray):
+            seen[id(one)] += one.nbytes
+        elif isinstance(one, str | bytes):
+            seen[id(one)] += len(one)
+        elif isinstance(one, list | tuple):
+            waiting += one
+        elif isinstance(one, Mapping):
+            waiting += one.values()
+        elif dataclasses.is_dataclass(one):
+            waiting += [getattr(one, field.name) for field in dataclasses.fields(one)]
+    return sum(seen.values())
 
 
 class _Reader:
@@ -237,31 +265,23 @@ class _Reader:
             dtype, content = _list(inner)
             return np.frombuffer(content, _number_type(dtype), count=1)[0]
         name, content = _list(inner)
-        return self._choice(name, content) if code is _Code.CHOICE else self._record(name, content)
+        return self._named(code, name, content)
 
-    def _class(self, name: Any) -> type | None:
-        if type(name) is not str:
-            raise ValueError("a class is named by text")
+    def _named(self, code: _Code, name: Any, content: Any) -> Any:
+        if type(name) is not str or (code is _Code.RECORD) != (type(content) is dict and code is not _Code.FOLDED):
+            raise ValueError("a class is named by text, and has fields")
         cls = self._known.get(name)
-        if cls is None and not self._sealed:
-            raise BadInput(f"the stored value holds a {name}, which this program does not know; register it first")
-        return cls
-
-    def _choice(self, name: Any, text: Any) -> Any:
-        cls = self._class(name)
-        if type(text) is not str or (cls is not None and not issubclass(cls, StrEnum)):
-            raise ValueError(f"{name} is no enumeration")
-        return Sealed(name, text) if cls is None else cls(text)
-
-    def _record(self, name: Any, fields: Any) -> Any:
-        cls = self._class(name)
-        if type(fields) is not dict:
-            raise ValueError("a record has fields")
+        if cls is None and self._sealed:
+            return Sealed(name, code, content)
         if cls is None:
-            return Sealed(name, fields)
-        if not dataclasses.is_dataclass(cls) or sorted(_field_names(cls)) != sorted(fields):
+            raise BadInput(f"the stored value holds a {name}, which this program does not know; register it first")
+        if (code is _Code.FOLDED) != (cls in _folds) or (code is _Code.CHOICE) != issubclass(cls, StrEnum):
+            raise ValueError(f"{name} is stored in another way here")
+        if code is not _Code.RECORD:
+            return cls(content) if code is _Code.CHOICE else _folds[cls][1](content)
+        if sorted(_field_names(cls)) != sorted(content):
             raise ValueError(f"{name} has other fields here")
-        return cls(**fields)
+        return cls(**content)
 
 
 def _list(inner: Any) -> list[Any]:
