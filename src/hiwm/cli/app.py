@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tyro.conf import DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName
 from tyro.extras import SubcommandApp
 
-from hiwm.cli import bench, data, stages
+from hiwm.cli import bench, data, measure, stages, training
 from hiwm.errors import HiwmError
 
 BAD_INPUT = 2
@@ -54,7 +54,10 @@ def _commands() -> SubcommandApp:
     app.command(stages.collect)
     app.command(stages.train_world)
     app.command(stages.train_estimator)
+    app.command(training.train_policy)
     app.command(stages.world_card)
+    app.command(measure.evaluate)
+    app.command(measure.agree)
     app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")
     app.command(bench.commands(), name="bench", help="Measure speeds and success rates.")
     return app
@@ -63,3 +66,7 @@ def _commands() -> SubcommandApp:
 def _discard_output() -> None:
     """The reader of stdout is gone; what is still buffered goes nowhere, so that the exit is quiet."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
