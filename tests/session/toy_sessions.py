@@ -63,9 +63,7 @@ def stepped(node: Node, action: Floats | None = None) -> Node:
 def drive(session: Session, steps: int, action: Floats | None = None, device: str = "") -> list[int]:
     """Records steps of the policy, or of a scripted operator's action; gives their ids."""
     driver = None if action is None else Driver.SCRIPT
-    return [
-        session.record(stepped(session.node(session.head), action), driver, device=device) for _ in range(steps)
-    ]
+    return [session.record(stepped(session.node(session.head), action), driver, device=device) for _ in range(steps)]
 
 
 def corrected_session(folder: Path, name: str = "a.hiwm") -> Session:

@@ -13,11 +13,12 @@ from typing import Any
 from hiwm.errors import BadInput, BadSession
 from hiwm.rollout import Node
 from hiwm.session.columns import EVENT_COLUMNS, NODE_COLUMNS, event_columns, node_columns, read_event, read_node
-from hiwm.session.node_value import Pictures, pack_node, unpack_node, unpack_observation, unpack_pictures
+from hiwm.session.node_value import packed_pictures, read_observation, read_rest, take_apart
+from hiwm.session.pictures import Packed, PictureStore
 from hiwm.session.place import WriterLock, require_local, sync_folder
 from hiwm.session.rows import EventRow, NodeRow, SessionAbout, StoredNode, event_hash, node_hash, plain_reading
 from hiwm.session.schema import build, clear_errors, connect
-from hiwm.types import Observation
+from hiwm.types import Observation, Picture
 
 KEY_EVERY = 8
 """Every so many steps pictures are stored whole; those between are stored as differences to them."""
@@ -32,7 +33,7 @@ class SessionFile:
     def __init__(self, path: Path, read_only: bool, sealed: bool) -> None:
         self.path, self.read_only, self.sealed = path, read_only, sealed
         self._threads = threading.Lock()
-        self._key: tuple[int, Pictures] | None = None
+        self._store = PictureStore(self._packed_pictures)
         self._writer = None if read_only else WriterLock(path)
         try:
             self._database = connect(path, read_only)
@@ -94,21 +95,17 @@ class SessionFile:
 
     def node(self, node_id: int) -> StoredNode:
         """A whole node; raises BadInput where there is none, BadSession where it cannot be read."""
-        return self.sized_node(node_id)[0]
-
-    def sized_node(self, node_id: int) -> tuple[StoredNode, int]:
-        """A whole node, and about how many bytes of memory it takes."""
         row = self._row(node_id)
         with self._threads, self._clear_values(node_id):
-            value = unpack_node(self._blob(node_id), self._pictures(row.key), self.sealed)
-        parts = (value.state, value.memory, value.observation, row.reading, row.action, row.driver, row.step)
-        return StoredNode(row, Node(*parts)), value.size_bytes
+            blob, pictures = self._blob(node_id), self._pictures(node_id)
+            seen, (state, memory) = read_observation(blob, pictures), read_rest(blob, pictures, self.sealed)
+        return StoredNode(row, Node(state, memory, seen, row.reading, row.action, row.driver, row.step))
 
     def observation(self, node_id: int) -> Observation:
         """What was seen at a node; state and memory are not looked at."""
-        row = self._row(node_id)
+        self._row(node_id)
         with self._threads, self._clear_values(node_id):
-            return unpack_observation(self._blob(node_id), self._pictures(row.key))
+            return read_observation(self._blob(node_id), self._pictures(node_id))
 
     def value_bytes(self, node_id: int) -> bytes:
         """A node's value as it is stored."""
@@ -129,7 +126,7 @@ class SessionFile:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All of the block, or nothing of it, on disk and in memory."""
-        nodes, events, key = len(self._rows), len(self._events), self._key
+        nodes, events = len(self._rows), len(self._events)
         try:
             with clear_errors(self.path):
                 self._database.execute("BEGIN IMMEDIATE")
@@ -139,21 +136,21 @@ class SessionFile:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             del self._rows[nodes:], self._events[events:]
-            self._key = key
+            self._store.forget()
             raise
 
     def _insert_node(self, stored: StoredNode) -> None:
         row = replace(stored.row, key=self._key_of(stored.row), reading=plain_reading(stored.row.reading))
         if row.id != len(self._rows):
             raise BadInput(f"expected node {len(self._rows)} next, got {row.id}")
-        value, pictures = pack_node(stored.node, self._pictures(row.key))
+        parts = take_apart(stored.node)
+        cameras = len(stored.node.observation.images)
+        value = parts.blob(self._store.pack(row.id, row.parent, row.key, parts.pictures, own=cameras))
         before = self.about.hash() if row.parent is None else self._row(row.parent).hash
         row = replace(row, hash=node_hash(row, value, before))
         self._execute(f"INSERT INTO nodes ({NODE_COLUMNS}) VALUES", node_columns(row))
         self._execute("INSERT INTO node_values VALUES", (row.id, value))
         self._rows.append(row)
-        if row.key is None:
-            self._key = (row.id, pictures)
 
     def _insert_event(self, event: EventRow) -> None:
         if event.id != len(self._events):
@@ -175,13 +172,11 @@ class SessionFile:
         key = parent.id if parent.key is None else parent.key
         return key if row.step - self._rows[key].step < KEY_EVERY else None
 
-    def _pictures(self, key: int | None) -> Pictures:
-        """The pictures of a node whose own are whole."""
-        if key is None:
-            return ()
-        if self._key is None or self._key[0] != key:
-            self._key = (key, unpack_pictures(self._blob(key), ()))
-        return self._key[1]
+    def _pictures(self, node_id: int) -> list[Picture]:
+        return [held.picture for held in self._store.of(node_id)]
+
+    def _packed_pictures(self, node_id: int) -> tuple[list[Packed], int | None]:
+        return packed_pictures(self._blob(node_id)), self._row(node_id).key
 
     def _row(self, node_id: int) -> NodeRow:
         if not 0 <= node_id < len(self._rows):

@@ -1,8 +1,7 @@
-"""What a node holds beside its row, as one blob: observation, state, memory, and their pictures, each once."""
+"""What a node holds beside its row, as one blob: observation, state, memory, and their pictures apart."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,53 +10,49 @@ import msgpack
 
 from hiwm.errors import BadInput
 from hiwm.rollout import Node
-from hiwm.session.pictures import pack_picture, unpack_picture
+from hiwm.session.pictures import Packed
 from hiwm.session.values import PictureList, decode, encode
 from hiwm.types import Observation, Picture
 
-type Pictures = Sequence[Picture]
-
 
 @dataclass(frozen=True, eq=False)
-class NodeValue:
-    """The parts of a node's value; `size_bytes` is about what they take in memory."""
+class NodeParts:
+    """A node's value in parts, each as bytes, their pictures taken out."""
 
-    state: Any
-    memory: Any
-    observation: Observation
-    size_bytes: int
+    observation: bytes
+    state: bytes
+    memory: bytes
+    pictures: Sequence[Picture]
+
+    def blob(self, packed: list[Packed]) -> bytes:
+        """All in one, with the pictures as they are stored."""
+        return bytes(msgpack.packb([self.observation, self.state, self.memory, packed]))
 
 
-def pack_node(node: Node, key: Pictures) -> tuple[bytes, Pictures]:
-    """The blob of a node, and its pictures; `key`: those of the node from which differences are stored, if any.
-
-    Raises BadInput where the node holds something that cannot be stored.
-    """
+def take_apart(node: Node) -> NodeParts:
+    """The parts of a node; raises BadInput where it holds something that cannot be stored."""
     taken = PictureList()
     parts = [encode(part, taken) for part in (node.observation, node.state, node.memory)]
-    bases = [*key, *[None] * len(taken.pictures)]
-    packed = [pack_picture(picture, base) for picture, base in zip(taken.pictures, bases, strict=False)]
-    return bytes(msgpack.packb([*parts, packed])), taken.pictures
+    return NodeParts(*parts, taken.pictures)
 
 
-def unpack_pictures(blob: bytes, key: Pictures) -> list[Picture]:
-    """The pictures of a blob; raises BadInput where it is none."""
-    return _pictures(_split(blob)[3], key)
+def packed_pictures(blob: bytes) -> list[Packed]:
+    """The pictures of a blob as they are stored; raises BadInput where it is none."""
+    return list(_split(blob)[3])
 
 
-def unpack_observation(blob: bytes, key: Pictures) -> Observation:
+def read_observation(blob: bytes, pictures: Sequence[Picture]) -> Observation:
     """The observation of a blob alone: state and memory may be of classes that are not known here."""
-    parts = _split(blob)
-    return _observation(decode(parts[0], pictures=_pictures(parts[3], key)))
+    seen = decode(_split(blob)[0], pictures=pictures)
+    if not isinstance(seen, Observation):
+        raise BadInput("expected an observation, got another value")
+    return seen
 
 
-def unpack_node(blob: bytes, key: Pictures, sealed: bool) -> NodeValue:
-    """All of a blob; raises BadInput where it is none, or of a class that is not known and not to be sealed."""
-    parts = _split(blob)
-    pictures = _pictures(parts[3], key)
-    seen, state, memory = (decode(part, pictures=pictures, sealed=sealed) for part in parts[:3])
-    size = sum(len(part) for part in parts[:3]) + sum(picture.nbytes for picture in pictures)
-    return NodeValue(state, memory, _observation(seen), size)
+def read_rest(blob: bytes, pictures: Sequence[Picture], sealed: bool) -> tuple[Any, Any]:
+    """State and memory; raises BadInput where a class is not known and not to be sealed."""
+    state, memory = (decode(part, pictures=pictures, sealed=sealed) for part in _split(blob)[1:3])
+    return state, memory
 
 
 def _split(blob: bytes) -> list[Any]:
@@ -68,17 +63,3 @@ def _split(blob: bytes) -> list[Any]:
     if type(parts) is not list or [type(part) for part in parts] != [bytes, bytes, bytes, list]:
         raise BadInput("expected the value of a node, got another one")
     return parts
-
-
-def _pictures(packed: list[Any], key: Pictures) -> list[Picture]:
-    bases = [*key, *[None] * len(packed)]
-    try:
-        return [unpack_picture(one, base) for one, base in zip(packed, bases, strict=False)]
-    except (ValueError, TypeError, zlib.error) as error:
-        raise BadInput("expected the pictures of a node, got bytes that are none") from error
-
-
-def _observation(seen: Any) -> Observation:
-    if not isinstance(seen, Observation):
-        raise BadInput("expected an observation, got another value")
-    return seen

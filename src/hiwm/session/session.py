@@ -8,7 +8,7 @@ from typing import Any
 
 from hiwm.errors import BadInput, BadSession, NotAllowed
 from hiwm.rollout import Node
-from hiwm.session.cache import NodeCache
+from hiwm.session.cache import Recent
 from hiwm.session.corrections import Correction, find_corrections
 from hiwm.session.file import SessionFile
 from hiwm.session.phases import Command, Label, Phase, next_phase
@@ -32,7 +32,7 @@ class Session:
         self, file: SessionFile, cache_bytes: int = CACHE_BYTES, clock: Callable[[], float] = time.time
     ) -> None:
         self.file, self._clock = file, clock
-        self._cache = NodeCache(cache_bytes)
+        self._cache: Recent[int, Node] = Recent(cache_bytes)
         self.events = file.events()
         self.tree = Tree(file.rows())
         try:
@@ -161,9 +161,8 @@ class Session:
         """A whole node, from memory or from the file; raises BadInput where there is none."""
         held = self._cache.get(node_id)
         if held is None:
-            stored, size = self.file.sized_node(node_id)
-            held = stored.node
-            self._cache.put(node_id, held, size)
+            held = self.file.node(node_id).node
+            self._cache.put(node_id, held, size_bytes(held))
         return held
 
     def path(self, node_id: int) -> list[int]:

@@ -16,12 +16,21 @@ import msgpack
 import numpy as np
 
 from hiwm.errors import BadInput
-from hiwm.session.pictures import LARGEST_SIDE
 from hiwm.types import Driver, Kind, Observation, Picture, Reading, Scene
 
 DEEPEST = 32
 """Levels of nesting that are read and written; states have about six."""
-_NOT_A_VALUE = (ValueError, ArithmeticError, TypeError, LookupError, AttributeError, MemoryError, msgpack.UnpackException)
+_NOT_A_VALUE = (
+    ValueError,
+    ArithmeticError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    MemoryError,
+    msgpack.UnpackException,
+)
+LARGEST_SIDE = 8192
+"""Of a picture, in pixels."""
 _SMALLEST_INT, _LARGEST_INT = -(2**63), 2**64 - 1
 
 

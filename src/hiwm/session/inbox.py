@@ -1,0 +1,188 @@
+"""Finds where an attempt began to go wrong, from its readings alone: what waits in the inbox for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from hiwm.session.file import SessionFile
+from hiwm.session.rows import NodeRow
+from hiwm.session.tree import Tree
+from hiwm.types import Doubles
+
+
+class Why(StrEnum):
+    """What makes an attempt a failure."""
+
+    STALL = "stall"
+    FALL = "fall"
+    JUDGE = "judge"
+    LOW_TRUST = "low_trust"
+    TIME = "time"
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What counts as going wrong. Times in seconds, progress and trust 0..1.
+
+    success_s: an attempt has succeeded when success was read for so long at its end. smooth_s: progress is the median
+    over so long. gain: rises that are smaller are none. stall_s: without a rise for so long is a stall. fall: progress
+    lost since the best is a fall. low_trust: below it for trust_s the picture is wrong. before_s: how long before the
+    beginning of the trouble an operator is put. thumbnails: pictures in the strip.
+    """
+
+    success_s: float = 0.3
+    smooth_s: float = 0.5
+    gain: float = 0.02
+    stall_s: float = 3.0
+    fall: float = 0.1
+    low_trust: float = 0.5
+    trust_s: float = 1.0
+    before_s: float = 1.0
+    thumbnails: int = 6
+
+
+@dataclass(frozen=True)
+class InboxItem:
+    """A failure state that waits for an operator.
+
+    session: the file's name. node: where the operator begins. began: where it began to go wrong. end: where the attempt
+    ended. score: the higher, the sooner it is offered. thumbnails: nodes from `node` to `end`.
+    """
+
+    session: str
+    node: int
+    began: int
+    end: int
+    why: Why
+    score: float
+    thumbnails: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready; `from_json` is the inverse."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> InboxItem:
+        """Reads what `to_json` wrote."""
+        return InboxItem(**{**data, "why": Why(data["why"]), "thumbnails": tuple(data["thumbnails"])})
+
+
+def find_failures(file: SessionFile, end: int | None = None, signs: Signs | None = None) -> InboxItem | None:
+    """The failure of the attempt that ends at a node (default: of the first branch); None where it went well."""
+    rows = file.rows()
+    if not rows:
+        return None
+    tree = Tree(rows)
+    path = [tree.row(node) for node in tree.path(tree.end(0) if end is None else end)]
+    found = find_failure(path, file.about.spec.fps, signs or Signs())
+    return None if found is None else replace(found, session=file.path.name)
+
+
+def ranked(items: Iterable[InboxItem]) -> list[InboxItem]:
+    """In the order in which they are offered."""
+    return sorted(items, key=lambda item: (-item.score, item.session, item.node))
+
+
+def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem | None:
+    """The same for a path of rows, first node first."""
+    if _succeeded(path, max(1, round(signs.success_s * fps))):
+        return None
+    why, began = min(_troubles(path, fps, signs), key=lambda trouble: trouble[1])
+    start = max(0, began - round(signs.before_s * fps))
+    shown = np.linspace(start, len(path) - 1, signs.thumbnails).round().astype(int)
+    return InboxItem(
+        session="",
+        node=path[start].id,
+        began=path[began].id,
+        end=path[-1].id,
+        why=why,
+        score=_score(path, start),
+        thumbnails=tuple(dict.fromkeys(path[i].id for i in shown)),
+    )
+
+
+def _succeeded(path: Sequence[NodeRow], steps: int) -> bool:
+    last = path[-steps:]
+    return len(path) > 1 and all(row.reading.success for row in last)
+
+
+def _troubles(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
+    """Each reason with the place on the path where it begins; at least one."""
+    found = [*_trust_trouble(path, fps, signs), *_judge_trouble(path), *_progress_trouble(path, fps, signs)]
+    return found or [(Why.TIME, _slowest(_progress(path, fps, signs), round(signs.stall_s * fps)))]
+
+
+def _trust_trouble(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
+    low = [row.reading.trust is not None and row.reading.trust < signs.low_trust for row in path]
+    place = _first_run(low, max(1, round(signs.trust_s * fps)))
+    return [] if place is None else [(Why.LOW_TRUST, place)]
+
+
+def _judge_trouble(path: Sequence[NodeRow]) -> list[tuple[Why, int]]:
+    """The judge had said success, and says so no more."""
+    done = [bool(row.reading.success) for row in path]
+    return [(Why.JUDGE, len(done) - 1 - done[::-1].index(True))] if any(done) and not done[-1] else []
+
+
+def _progress_trouble(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
+    """From the last lasting rise on, either progress was lost again or nothing came for long."""
+    progress = _progress(path, fps, signs)
+    if np.isnan(progress).all():
+        return []
+    best = _last_rise(progress, signs.gain)
+    if progress[best] - progress[best:].min() >= signs.fall:
+        kept = np.flatnonzero(progress[best:] > progress[best] - signs.gain)
+        return [(Why.FALL, best + int(kept[-1]))]
+    return [(Why.STALL, best)] if len(path) - 1 - best >= round(signs.stall_s * fps) else []
+
+
+def _progress(path: Sequence[NodeRow], fps: int, signs: Signs) -> Doubles:
+    """(T,) running median; before anything was said, what is said first; NaN where nothing ever is."""
+    said = [row.reading.progress for row in path]
+    first = next((value for value in said if value is not None), np.nan)
+    held = [first]
+    for value in said:
+        held.append(held[-1] if value is None else value)
+    side = round(signs.smooth_s * fps) // 2
+    padded = np.pad(np.array(held[1:], np.float64), side, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * side + 1), axis=1))
+
+
+def _last_rise(progress: Doubles, gain: float) -> int:
+    """Where the best so far was last passed by more than `gain`, and went on to its top."""
+    best, place = progress[0], 0
+    for i, value in enumerate(progress):
+        if value > best + gain:
+            best, place = value, i
+    while place + 1 < len(progress) and progress[place + 1] > progress[place]:
+        place += 1
+    return place
+
+
+def _slowest(progress: Doubles, steps: int) -> int:
+    """Where the stretch of so many steps begins in which progress gained least."""
+    if np.isnan(progress).all() or len(progress) <= steps:
+        return 0
+    return int(np.argmin(progress[steps:] - progress[:-steps]))
+
+
+def _first_run(flags: Sequence[bool], length: int) -> int | None:
+    """Where the first run of at least `length` true ones begins."""
+    run = 0
+    for i, flag in enumerate(flags):
+        run = run + 1 if flag else 0
+        if run == length:
+            return i - length + 1
+    return None
+
+
+def _score(path: Sequence[NodeRow], start: int) -> float:
+    """How much was left to do at the end, times how far the picture can be trusted where an operator would begin."""
+    reading = path[start].reading
+    left = 1 - (path[-1].reading.progress or 0.0)
+    return float(left * (1.0 if reading.trust is None else reading.trust))
