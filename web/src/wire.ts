@@ -323,7 +323,7 @@ export interface State {
   saved: number;
 }
 
-/** A new node. client and seq say whose input led to it. */
+/** A new node. commanded: (A,) the pose that led to it. client and seq say whose input it was. */
 export interface Step {
   type: "step";
   session: string;
@@ -335,6 +335,7 @@ export interface Step {
   progress: number | null;
   success: boolean | null;
   trust: number | null;
+  commanded: number[];
   client: string | null;
   seq: number | null;
 }

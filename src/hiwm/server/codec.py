@@ -15,7 +15,8 @@ from typing import Annotated, Any, TypeAliasType, Union
 import msgpack
 
 from hiwm.errors import BadInput
-from hiwm.server.wire import DOWN, MOST_BYTES, MOST_DEPTH, UP, Down, Length, Pattern, Up
+from hiwm.server.messages import DOWN, UP, Down, Up
+from hiwm.server.wire import MOST_BYTES, MOST_DEPTH, Length, Pattern
 
 MOST_INT = 2**53
 """Above it a page's numbers are not exact."""

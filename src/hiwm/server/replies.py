@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hiwm.server.wire import DriverName, LabelName, Role
+from hiwm.server.wire import Role
+from hiwm.session.phases import Label as LabelName
+from hiwm.types import Driver as DriverName
 
 
 @dataclass(frozen=True)

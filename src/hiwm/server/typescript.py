@@ -11,15 +11,17 @@ from typing import Annotated, Any, TypeAliasType, Union
 
 from hiwm.server import wire
 from hiwm.server.frames import HEADER, Codec, FrameKind
+from hiwm.server.messages import DOWN, UP
 from hiwm.server.replies import REPLIES
-from hiwm.server.wire import DOWN, UP
+from hiwm.session import phases
+from hiwm.types import Driver
 
 ENUMS: dict[type[StrEnum], str] = {
     wire.Role: "Role",
-    wire.CommandName: "CommandName",
-    wire.PhaseName: "PhaseName",
-    wire.LabelName: "LabelName",
-    wire.DriverName: "DriverName",
+    phases.Command: "CommandName",
+    phases.Phase: "PhaseName",
+    phases.Label: "LabelName",
+    Driver: "DriverName",
     wire.ErrorCode: "ErrorCode",
 }
 PARTS = (wire.DeviceSpec, wire.CameraInfo, wire.NumberInfo)

@@ -252,7 +252,7 @@ class State:
 
 @dataclass(frozen=True)
 class Step:
-    """A new node. client and seq say whose input led to it."""
+    """A new node. commanded: (A,) the pose that led to it. client and seq say whose input it was."""
 
     session: Name
     node: int
@@ -263,6 +263,7 @@ class Step:
     progress: float | None
     success: bool | None
     trust: float | None
+    commanded: Numbers
     client: Short | None = None
     seq: int | None = None
 
@@ -364,51 +365,3 @@ class GhostReady:
     session: Name
     node: int
     count: int
-
-
-type Up = Hello | Open | Next | NewScene | Input | Command | Ack | Heartbeat | Pair | Ghost
-type Down = (
-    Welcome
-    | SessionInfo
-    | State
-    | Step
-    | Event
-    | Durable
-    | Lease
-    | Error
-    | Timing
-    | Pulse
-    | Item
-    | PairCode
-    | Device
-    | GhostReady
-)
-
-UP: dict[str, type] = {
-    "hello": Hello,
-    "open": Open,
-    "next": Next,
-    "new_scene": NewScene,
-    "input": Input,
-    "command": Command,
-    "ack": Ack,
-    "heartbeat": Heartbeat,
-    "pair": Pair,
-    "ghost": Ghost,
-}
-DOWN: dict[str, type] = {
-    "welcome": Welcome,
-    "session": SessionInfo,
-    "state": State,
-    "step": Step,
-    "event": Event,
-    "durable": Durable,
-    "lease": Lease,
-    "error": Error,
-    "timing": Timing,
-    "pulse": Pulse,
-    "item": Item,
-    "pair_code": PairCode,
-    "device": Device,
-    "ghost_ready": GhostReady,
-}
