@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tyro.conf import DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName
 from tyro.extras import SubcommandApp
 
-from hiwm.cli import bench, data, measure, stages, training
+from hiwm.cli import bench, data, measure, serve, session, stages, training
 from hiwm.errors import HiwmError
 
 BAD_INPUT = 2
@@ -56,9 +56,11 @@ def _commands() -> SubcommandApp:
     app.command(stages.train_estimator)
     app.command(training.train_policy)
     app.command(stages.world_card)
+    app.command(serve.serve)
     app.command(measure.evaluate)
     app.command(measure.agree)
     app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")
+    app.command(session.commands(), name="session", help="Check session files, and draw them.")
     app.command(bench.commands(), name="bench", help="Measure speeds and success rates.")
     return app
 

@@ -42,9 +42,9 @@ def verify(files: Positional[tuple[Path, ...]], replay: bool = False) -> None:
 
 def _reopened() -> Callable[[SessionAbout], Dynamics]:
     from hiwm.pipeline.dynamics import reopen_dynamics
-    from hiwm.pipeline.stored import register_stored
+    from hiwm.pipeline.stored_values import know_stored_values
 
-    register_stored()
+    know_stored_values()
     return lambda about: reopen_dynamics(about.dynamics)
 
 

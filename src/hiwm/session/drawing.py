@@ -61,7 +61,7 @@ def _draw_lines(figure: Figure, axes: Axes, tree: Tree) -> None:
     lines = LineCollection(
         [_edge(tree, node) for node in nodes], cmap=_PROGRESS, norm=Normalize(0, 1), linewidths=5, zorder=2
     )
-    lines.set_array(np.ma.masked_invalid(progress))
+    lines.set_array(progress)
     axes.add_collection(lines)
     figure.colorbar(lines, ax=axes, label="progress", fraction=0.03, pad=0.01)
 

@@ -32,8 +32,8 @@ class NodeParts:
 def take_apart(node: Node) -> NodeParts:
     """The parts of a node; raises BadInput where it holds something that cannot be stored."""
     taken = PictureList()
-    parts = [encode(part, taken) for part in (node.observation, node.state, node.memory)]
-    return NodeParts(*parts, taken.pictures)
+    seen, state, memory = (encode(part, taken) for part in (node.observation, node.state, node.memory))
+    return NodeParts(seen, state, memory, taken.pictures)
 
 
 def packed_pictures(blob: bytes) -> list[Packed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hiwm.errors import BadInput, BadSession, NotAllowed
@@ -19,6 +20,16 @@ from hiwm.session.values import size_bytes
 from hiwm.types import Driver
 
 CACHE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Who asked for something, with which device, and by which message of which client."""
+
+    operator: str = ""
+    device: str = ""
+    client: str = ""
+    seq: int | None = None
 
 
 class Session:
@@ -72,7 +83,7 @@ class Session:
         """Records the first node, and returns its id; raises NotAllowed where there is one."""
         if self._standing.head is not None:
             raise NotAllowed("the session has started already; record the next step")
-        return self._append_nodes([node], None, None, "", "", "", None)[0]
+        return self._append_nodes([node], None, None, _Asked())[0]
 
     def record(
         self,
@@ -92,13 +103,13 @@ class Session:
         """
         if seq is not None and (known := self.heard(client, seq)) is not None:
             return known
-        return self._record([node], driver, operator, device, client, seq, after)[0]
+        return self._record([node], driver, _Asked(operator, device, client, seq), after)[0]
 
     def record_all(
         self, nodes: Sequence[Node], driver: Driver | None = None, operator: str = "", device: str = ""
     ) -> list[int]:
         """Records nodes that follow each other in one transaction; all of them or none."""
-        return self._record(nodes, driver, operator, device, "", None, None)
+        return self._record(nodes, driver, _Asked(operator, device), None)
 
     def heard(self, client: str, seq: int) -> int | None:
         """The node that this message has given already, None where it was not heard yet."""
@@ -132,30 +143,13 @@ class Session:
             data["label"] = label.value
         if command is Command.UNDO:
             data["undoes"] = self._last_mark().id
-        self.note(command, node=self._place(command, node), data=data, operator=operator, client=client, seq=seq)
+        self._append_event(command, self._place(command, node), data, _Asked(operator, device, client, seq))
 
-    def note(
-        self,
-        kind: str,
-        *,
-        node: int | None = None,
-        data: Mapping[str, Any] | None = None,
-        operator: str = "",
-        client: str = "",
-        seq: int | None = None,
-    ) -> None:
-        """Records an event of any other kind, for example a lease; `data` is JSON-ready. Commands go by `command`."""
-        if (client, seq) in self._events_asked:
-            return
-        event = EventRow(
-            len(self.events), len(self.tree) - 1, kind, self._clock(), node, operator, client, seq, data or {}
-        )
-        _, written = self.file.append([], [event])
-        self.events += written
-        self._standing = self._standing.after_event(event)
-        self.labels = labels_of(self.events)
-        if seq is not None:
-            self._events_asked[client, seq] = event.id
+    def note(self, kind: str, data: Mapping[str, Any], operator: str = "") -> None:
+        """Records an event of another kind than commands, for example a lease; `data` is JSON-ready."""
+        if kind in list(Command):
+            raise BadInput(f"{kind} is a command, give it as one; notes are of other kinds")
+        self._append_event(kind, None, data, _Asked(operator))
 
     def node(self, node_id: int) -> Node:
         """A whole node, from memory or from the file; raises BadInput where there is none."""
@@ -196,56 +190,58 @@ class Session:
             raise NotAllowed("there is no label to undo")
         return marks[-1]
 
-    def _record(
-        self,
-        nodes: Sequence[Node],
-        driver: Driver | None,
-        operator: str,
-        device: str,
-        client: str,
-        seq: int | None,
-        after: int | None,
-    ) -> list[int]:
+    def _append_event(self, kind: str, node: int | None, data: Mapping[str, Any], asked: _Asked) -> None:
+        place = (len(self.events), len(self.tree) - 1, kind, self._clock(), node)
+        _, [event] = self.file.append([], [EventRow(*place, asked.operator, asked.client, asked.seq, data)])
+        self.events.append(event)
+        self._standing = self._standing.after_event(event)
+        self.labels = labels_of(self.events)
+        if event.seq is not None:
+            self._events_asked[event.client, event.seq] = event.id
+
+    def _record(self, nodes: Sequence[Node], driver: Driver | None, asked: _Asked, after: int | None) -> list[int]:
         head = self.head
         if not self.may_step:
             raise NotAllowed(f"a session that is {self.phase} takes no step; resume or take over first")
         if after is not None and after != head:
             raise NotAllowed(f"the step was made from node {after}, the session is at {head} now; step from there")
-        return self._append_nodes(nodes, head, driver, operator, device, client, seq)
+        for step, node in enumerate(nodes, start=self.tree.row(head).step + 1):
+            if node.step != step or node.action is None or (driver or node.driver) is None:
+                raise BadInput(
+                    f"expected step {step} with its action and driver, got step {node.step}; advance makes it"
+                )
+        return self._append_nodes(nodes, head, driver, asked)
 
     def _append_nodes(
-        self,
-        nodes: Sequence[Node],
-        parent: int | None,
-        driver: Driver | None,
-        operator: str,
-        device: str,
-        client: str,
-        seq: int | None,
+        self, nodes: Sequence[Node], parent: int | None, driver: Driver | None, asked: _Asked
     ) -> list[int]:
-        stored: list[StoredNode] = []
-        for node in nodes:
-            row = NodeRow(
-                id=len(self.tree) + len(stored),
-                parent=parent,
-                step=node.step,
-                driver=driver or node.driver,
-                action=None if node.action is None else self.about.spec.check_action(node.action),
-                reading=node.reading,
-                time=self._clock(),
-                operator=operator,
-                device=device,
-                client=client,
-                seq=seq,
-                takeover=self._standing.takeover,
-            )
-            stored.append(StoredNode(row, node))
-            parent = row.id
+        first = len(self.tree)
+        parents = [parent, *range(first, first + len(nodes) - 1)]
+        stored = [
+            StoredNode(self._row(first + i, parents[i], node, driver, asked), node) for i, node in enumerate(nodes)
+        ]
         rows, _ = self.file.append(stored)
         for row, node in zip(rows, nodes, strict=True):
             self.tree.add(row)
-            self._standing = self._standing.after_node(row)
             self._cache.put(row.id, node, size_bytes(node))
-            if seq is not None:
-                self._nodes_asked[client, seq] = row.id
-        return [one.row.id for one in stored]
+            if row.seq is not None:
+                self._nodes_asked[row.client, row.seq] = row.id
+        self._standing = self._standing.after_nodes(rows)
+        return [row.id for row in rows]
+
+    def _row(self, number: int, parent: int | None, node: Node, driver: Driver | None, asked: _Asked) -> NodeRow:
+        self.about.spec.check_observation(node.observation)
+        return NodeRow(
+            id=number,
+            parent=parent,
+            step=node.step,
+            driver=driver or node.driver,
+            action=None if node.action is None else self.about.spec.check_action(node.action),
+            reading=node.reading,
+            time=self._clock(),
+            operator=asked.operator,
+            device=asked.device,
+            client=asked.client,
+            seq=asked.seq,
+            takeover=self._standing.takeover,
+        )

@@ -20,9 +20,11 @@ class Standing:
     takeover: int | None = None
     single_steps: int = 0
 
-    def after_node(self, row: NodeRow) -> Standing:
-        """The new node is the head."""
-        return replace(self, head=row.id, single_steps=max(0, self.single_steps - 1))
+    def after_nodes(self, rows: Sequence[NodeRow]) -> Standing:
+        """The newest node is the head."""
+        if not rows:
+            return self
+        return replace(self, head=rows[-1].id, single_steps=max(0, self.single_steps - len(rows)))
 
     def after_event(self, event: EventRow) -> Standing:
         """What a command changes; other events change nothing."""
@@ -45,18 +47,14 @@ def standing_of(rows: Sequence[NodeRow], events: Sequence[EventRow]) -> Standing
     """Replays both in the order in which they happened; raises ValueError where that cannot have been."""
     standing, done = Standing(), 0
     for event in events:
-        for row in rows[done : event.after + 1]:
-            standing = standing.after_node(row)
-        done = max(done, event.after + 1)
-        if done > len(rows):
-            raise ValueError(f"event {event.id} speaks of nodes that are not there")
+        if not done <= event.after + 1 <= len(rows):
+            raise ValueError(f"event {event.id} cannot have come after node {event.after}")
+        standing, done = standing.after_nodes(rows[done : event.after + 1]), event.after + 1
         try:
             standing = standing.after_event(event)
         except KeyError as error:
             raise ValueError(f"event {event.id}, {event.kind}, cannot have come while {standing.phase}") from error
-    for row in rows[done:]:
-        standing = standing.after_node(row)
-    return standing
+    return standing.after_nodes(rows[done:])
 
 
 def standing_marks(events: Sequence[EventRow]) -> list[EventRow]:
