@@ -189,6 +189,11 @@ export interface ScenePreview {
   reason: string | null;
 }
 
+/** `POST /api/scenes/{id}`: the session that began, to be opened. */
+export interface Begun {
+  session: string;
+}
+
 /** `/healthz`: the server runs. `/readyz`: the model answers too (503 until then). */
 export interface Health {
   ok: boolean;

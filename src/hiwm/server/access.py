@@ -36,7 +36,7 @@ TABLE: tuple[Access, ...] = (
     Access("POST", "/api/login", handlers.login, ANYONE),
     Access("POST", "/api/logout", handlers.logout, ALL),
     Access("GET", "/api/me", handlers.me, ALL),
-    Access("PUT", "/api/keys", handlers.store_keys, PEOPLE),
+    Access("PUT", "/api/me/keys", handlers.store_keys, PEOPLE),
     Access("POST", "/api/ticket", handlers.ticket, ALL),
     Access("POST", "/api/people", handlers.people, ADMINS),
     Access("GET", "/api/inbox", handlers.inbox, PEOPLE),

@@ -16,7 +16,9 @@ HEADER = struct.Struct("<4B4IdI")
 """kind, camera, cameras, codec; branch, node, step, frame; server time (unix ms); length: 32 bytes.
 
 A frame begins with its kind (below 128), a control message with a msgpack map (128 and more)."""
-QUALITY = 88
+QUALITY, SMALL_QUALITY = 88, 95
+SMALL = 160
+"""Pictures up to this size are shown much enlarged, where a JPEG's ringing is plain to see."""
 
 
 class FrameKind(IntEnum):
@@ -77,8 +79,8 @@ def unpack_frame(data: bytes) -> tuple[FrameHeader, bytes]:
     return header, data[HEADER.size :]
 
 
-def jpeg(picture: Picture, quality: int = QUALITY) -> bytes:
+def jpeg(picture: Picture) -> bytes:
     """An (H, W, 3) picture as JPEG, full colour resolution."""
-    file = io.BytesIO()
+    file, quality = io.BytesIO(), SMALL_QUALITY if max(picture.shape[:2]) <= SMALL else QUALITY
     Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=0)
     return file.getvalue()

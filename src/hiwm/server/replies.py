@@ -182,6 +182,13 @@ class ScenePreview:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """`POST /api/scenes/{id}`: the session that began, to be opened."""
+
+    session: str
+
+
+@dataclass(frozen=True)
 class Health:
     """`/healthz`: the server runs. `/readyz`: the model answers too (503 until then)."""
 
@@ -216,6 +223,7 @@ REPLIES: tuple[type, ...] = (
     ExportJob,
     PersonAdded,
     ScenePreview,
+    Begun,
     Health,
     Done,
 )

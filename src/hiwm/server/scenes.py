@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from hiwm.server.handlers import HttpProblem, desks_of, reply, user_of
 from hiwm.server.model_wire import ModelError
-from hiwm.server.replies import Done, ScenePreview
+from hiwm.server.replies import Begun, ScenePreview
 from hiwm.types import Picture
 
 MOST_PIXELS = 4096 * 4096
@@ -53,7 +53,7 @@ async def read_picture(request: Request) -> Response:
 
 
 async def begin(request: Request) -> Response:
-    """Begins a session in a scene that was read before, or in one by name (`task.split.number`)."""
+    """Begins a session with a picture that was read before."""
     hub = desks_of(request).hub
     name = await hub.begin_picture(request.path_params["scene"], user_of(request).name)
-    return reply(Done(text=name), 201)
+    return reply(Begun(name), 201)
