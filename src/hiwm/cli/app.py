@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tyro.conf import DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName
 from tyro.extras import SubcommandApp
 
-from hiwm.cli import bench, data, measure, serve, session, stages, training
+from hiwm.cli import bench, data, loop, measure, serve, session, stages, training
 from hiwm.errors import HiwmError
 
 BAD_INPUT = 2
@@ -57,6 +57,9 @@ def _commands() -> SubcommandApp:
     app.command(training.train_policy)
     app.command(stages.world_card)
     app.command(serve.serve)
+    app.command(loop.rollout)
+    app.command(loop.find_failures)
+    app.command(loop.correct)
     app.command(measure.evaluate)
     app.command(measure.agree)
     app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")

@@ -105,6 +105,10 @@ class ExpertDriver:
             for m, o in zip(memories, observations, strict=True)
         ]
 
+    def looks_now(self, memory: ScriptMemory) -> bool:
+        """Whether the next command depends on what is seen, since no skill is under way."""
+        return not memory.plan.ahead
+
     def finished(self, memory: ScriptMemory) -> bool:
         """True when the hands are back home."""
         return bool(memory.plan.leaving and not memory.plan.ahead)
