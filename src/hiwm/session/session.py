@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hiwm.errors import BadInput, BadSession, NotAllowed
@@ -223,7 +223,8 @@ class Session:
         rows, _ = self.file.append(stored)
         for row, node in zip(rows, nodes, strict=True):
             self.tree.add(row)
-            self._cache.put(row.id, node, size_bytes(node))
+            kept = replace(node, driver=row.driver, reading=row.reading, action=row.action)  # as the file gives it back
+            self._cache.put(row.id, kept, size_bytes(kept))
             if row.seq is not None:
                 self._nodes_asked[row.client, row.seq] = row.id
         self._standing = self._standing.after_nodes(rows)

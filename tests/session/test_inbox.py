@@ -1,0 +1,124 @@
+"""Where attempts began to go wrong, on readings that are drawn here, and through a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hiwm.session.file import SessionFile
+from hiwm.session.inbox import InboxItem, Signs, Why, find_failure, find_failures, ranked
+from hiwm.session.rows import NodeRow
+from hiwm.types import Reading
+from tests.session.toy_sessions import corrected_session, drive, new_session
+
+FPS = 10
+RISE = np.linspace(0, 0.6, 61)
+
+
+def path_of(
+    progress: Sequence[float | None] | np.ndarray[tuple[int], np.dtype[np.float64]],
+    success: Sequence[bool | None] | None = None,
+    trust: Sequence[float | None] | None = None,
+) -> list[NodeRow]:
+    count = len(progress)
+    readings = zip(progress, success or [False] * count, trust or [0.9] * count, strict=True)
+    return [NodeRow(i, i - 1 if i else None, i, None, None, Reading(*r), 0.0) for i, r in enumerate(readings)]
+
+
+def found(path: list[NodeRow]) -> InboxItem:
+    item = find_failure(path, FPS, Signs())
+    assert item is not None
+    return item
+
+
+def test_a_success_is_none() -> None:
+    success = [False] * 57 + [True] * 4
+    assert find_failure(path_of(RISE, success), FPS, Signs()) is None
+    assert find_failure(path_of(RISE, success, [0.1] * 61), FPS, Signs()) is None
+
+
+def test_a_stall_begins_where_progress_rose_last() -> None:
+    item = found(path_of([*RISE, *[0.6] * 60]))
+    assert item.why is Why.STALL
+    assert abs(item.began - 60) <= 2
+    assert item.node == item.began - FPS
+    assert (item.end, item.thumbnails[0], item.thumbnails[-1], len(item.thumbnails)) == (120, item.node, 120, 6)
+
+
+def test_a_noisy_stall_is_found_all_the_same() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.008, 121)
+    item = found(path_of(np.array([*RISE, *[0.6] * 60]) + noise))
+    assert item.why is Why.STALL
+    assert abs(item.began - 60) <= 12
+
+
+def test_a_fall_begins_where_progress_was_lost() -> None:
+    item = found(path_of([*RISE, *[0.6] * 20, *np.linspace(0.6, 0.2, 20), *[0.2] * 10]))
+    assert item.why is Why.FALL
+    assert 76 <= item.began <= 84
+
+
+def test_a_loss_that_is_made_good_is_no_fall() -> None:
+    item = found(path_of([*RISE, *np.linspace(0.6, 0.3, 20), *np.linspace(0.3, 0.8, 30)]))
+    assert item.why is Why.TIME
+
+
+def test_low_trust_counts_when_it_lasts_and_the_first_trouble_is_named() -> None:
+    trust = [0.9] * 20 + [0.1] * 15 + [0.9] * 86
+    item = found(path_of([*RISE, *[0.6] * 60], trust=trust))
+    assert (item.why, item.began, item.node) == (Why.LOW_TRUST, 20, 10)
+    short = [0.9] * 20 + [0.1] * 5 + [0.9] * 96
+    assert found(path_of([*RISE, *[0.6] * 60], trust=short)).why is Why.STALL
+
+
+def test_a_success_that_is_lost_is_the_judges() -> None:
+    success = [False] * 40 + [True] * 10 + [False] * 11
+    item = found(path_of(RISE, success))
+    assert (item.why, item.began) == (Why.JUDGE, 49)
+
+
+def test_out_of_time_begins_where_it_was_slowest() -> None:
+    slow = [*np.linspace(0, 0.4, 20), *np.linspace(0.4, 0.5, 40), *np.linspace(0.5, 0.9, 20)]
+    item = found(path_of(slow))
+    assert item.why is Why.TIME
+    assert 18 <= item.began <= 32
+
+
+def test_nothing_said_is_out_of_time() -> None:
+    item = found(path_of([None] * 30, [None] * 30, [None] * 30))
+    assert (item.why, item.node, item.score) == (Why.TIME, 0, 1.0)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_short_attempts(length: int) -> None:
+    item = found(path_of([0.1] * length))
+    assert (item.node, item.end) == (0, length - 1)
+
+
+def test_what_can_be_trusted_and_is_far_from_done_comes_first() -> None:
+    far, near = found(path_of([0.1] * 60)), found(path_of([*RISE, *[0.6] * 60]))
+    unsure = found(path_of([0.1] * 60, trust=[0.55] * 60))
+    assert ranked([near, unsure, far]) == [far, unsure, near]
+
+
+def test_through_a_file_and_as_json(tmp_path: Path) -> None:
+    session = corrected_session(tmp_path)
+    session.close()
+    with_failure = SessionFile.open(session.file.path, read_only=True)
+    item = find_failures(with_failure)
+    assert item is not None
+    assert (item.session, item.end, item.why) == ("a.hiwm", 10, Why.FALL)
+    assert InboxItem.from_json(json.loads(json.dumps(item.to_json()))) == item
+    steered = find_failures(with_failure, end=17)
+    assert steered is None or steered.end == 17
+
+
+def test_a_session_that_did_not_begin_has_none(tmp_path: Path) -> None:
+    session = new_session(tmp_path)
+    drive(session, 3)
+    empty = SessionFile.create(tmp_path / "b.hiwm", session.about)
+    assert find_failures(empty) is None
