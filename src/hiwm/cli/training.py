@@ -1,0 +1,56 @@
+"""Commands that train policies: from a dataset, and further on with corrections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import UseAppendAction, arg
+
+from hiwm.cli.data import Dataset
+
+
+def train_policy(
+    dataset: Dataset,
+    out: Path,
+    policy: str = "diffusion",
+    minutes: float | None = None,
+    steps: int | None = None,
+    eye: Path | None = None,
+    kinds: tuple[str, ...] = ("demo",),
+    setting: Annotated[UseAppendAction[tuple[str, ...]], arg(name="set", metavar="NAME=VALUE")] = (),
+    batch: int = 128,
+    learning_rate: float = 1e-3,
+    noise: float = 0.01,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    threads: int | None = None,
+) -> None:
+    """Train a policy on a dataset, by the clock or by steps; what it has learned so far is in the folder.
+
+    Args:
+        dataset: Which dataset.
+        out: Folder of the policy (a LeRobot checkpoint).
+        policy: diffusion, pi0 (a small one), another policy of LeRobot's, or a published one as a folder or owner/name.
+        minutes: How long to train in all, earlier runs included.
+        steps: How many steps in all.
+        eye: Folder of an estimator that reads the pictures for the policy.
+        kinds: Kinds of episodes to learn from (demo, failure, edge), in datasets that say.
+        setting: A setting of LeRobot's configuration, for example down_dims=[96,192]; give it again for each.
+        batch: Windows a step.
+        learning_rate: At its highest.
+        noise: Added to the scaled numbers that the policy sees.
+        seed: Of weights, noise and order.
+        device: auto, cpu or cuda.
+        resume: Go on with the training in the folder.
+        threads: Threads of the processor; by default as many as there are cores.
+    """
+    from hiwm.pipeline.train_policy import PolicyRecipe, parsed_settings
+    from hiwm.pipeline.train_policy import train_policy as run_training
+    from hiwm.posttrain.training import Budget, PolicyTraining
+
+    training = PolicyTraining(batch=batch, learning_rate=learning_rate, noise=noise, seed=seed)
+    recipe = PolicyRecipe(policy, parsed_settings(setting), kinds, eye, training)
+    budget = Budget(None if minutes is None else minutes * 60, steps)
+    print(run_training(dataset.open(), out, budget, recipe, device, resume, threads))
