@@ -23,6 +23,8 @@ STEM = ((0.0, -1.25 * UNIT_M), (UNIT_M / 2, 1.5 * UNIT_M))
 GOAL = (0.0, 0.02, -np.pi / 4)
 """x, y in m, turn in rad."""
 SUCCESS_COVERAGE = 0.85
+START_M, START_TURN = 0.10, np.deg2rad(70)
+"""How far from the middle of the table, and from the goal's turn, the block lies at first: m, rad."""
 FAR_M = 0.25
 """Mean distance of the T's three tips from their goals at which progress is 0."""
 TIPS = np.array([[2 * UNIT_M, BAR[0][1]], [-2 * UNIT_M, BAR[0][1]], [0, -2.75 * UNIT_M]])
@@ -108,9 +110,10 @@ class PushT:
         return None
 
     def place(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """A block anywhere within 0.12 m of the middle, at any turn, but not already at the goal."""
+        """A block within 0.10 m of the middle and 70 degrees of the goal's turn, but not already at the goal."""
         while True:
-            pose = np.array([*rng.uniform(-0.12, 0.12, 2), rng.uniform(-np.pi, np.pi)])
+            turn = GOAL[2] + rng.uniform(-START_TURN, START_TURN)
+            pose = np.array([*rng.uniform(-START_M, START_M, 2), turn])
             if tip_distance_m(pose) > 0.06:
                 break
         half = pose[2] / 2
