@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`. Both set up what they need first.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Every one sets up what it needs first.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Without cached bytecode, importing torch and lerobot costs every process seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint types format clean
+.PHONY: help setup demo console tour gates test lint types format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -15,8 +15,17 @@ help:  ## say what there is
 setup:  ## make .venv with everything pinned; under a second when that is done
 	@bash scripts/setup.sh
 
-demo: setup  ## show each task: a success, a failure, an edge case, and its learned world
-	@$(BIN)/hiwm demo
+demo: setup  ## the whole loop on push_t: roll out, find failures, correct, post-train, measure; a report
+	@$(BIN)/hiwm run push_t --recipe demo
+
+console: setup  ## open the operators' console with the shipped world and policy
+	@$(BIN)/hiwm serve --world push_t --policy push_t
+
+tour: setup  ## show each task: a success, a failure, an edge case, and its learned world
+	@$(BIN)/hiwm tour
+
+gates: setup  ## durability and security of the console in full size; hours
+	@$(BIN)/hiwm bench gates
 
 test: lint types  ## lint, strict types and tests; no network, GPU or display
 	@$(BIN)/pytest
@@ -34,4 +43,5 @@ format: setup  ## put the code into its format, and repair what can be repaired
 
 clean:  ## remove .venv and every cache; data and runs in $HIWM_HOME stay
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf web/node_modules src/hiwm/server/static
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv with the pinned packages, and sees to the system libraries that rendering needs.
+# Makes .venv with the pinned packages, sees to the system packages that rendering and the browser tests need, and builds
+# the console's page.
 # A second call finds the stamp of the first and returns at once; nothing here needs the network then.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,7 +12,7 @@ export UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true
 readonly VENV=.venv
 readonly STAMP=$VENV/hiwm-setup
 readonly PYTHON_VERSION=3.12
-readonly LIBRARIES=(libegl1 libgl1 libgl1-mesa-dri libgles2 libosmesa6)
+readonly LIBRARIES=(libegl1 libgl1 libgl1-mesa-dri libgles2 libosmesa6 chromium)
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -84,23 +85,27 @@ install_libraries() {
     ((${#missing[@]})) || return 0
     local install=(apt-get install -y --no-install-recommends "${missing[@]}")
     if ((EUID != 0)); then
-        say "rendering needs system libraries; run: sudo ${install[*]}"
+        say "rendering and the browser tests need system packages; run: sudo ${install[*]}"
         return 0
     fi
     say "installing ${missing[*]}"
     log=$(mktemp)
     if ! { apt-get update && DEBIAN_FRONTEND=noninteractive "${install[@]}"; } >"$log" 2>&1; then
         tail -n 3 "$log" >&2
-        say "could not install what rendering needs; when the network is back, run: ${install[*]}"
+        say "could not install what rendering and the browser tests need; when the network is back, run: ${install[*]}"
     fi
     rm -f "$log"
 }
+
+# Everything but the console works without its page, and `hiwm serve` says that it is missing.
+build_page() { bash scripts/build_web.sh || say "the console's page is not built; see above"; }
 
 main() {
     install_libraries
     local wanted
     wanted=$(fingerprint)
     if [[ -f $STAMP && $(<"$STAMP") == "$wanted" ]] && is_python "$VENV/bin/python"; then
+        build_page
         return 0
     fi
     # In a checkout that was moved or copied, the programs of .venv still point to its old place; it is made anew.
@@ -109,6 +114,7 @@ main() {
     fi
     install_packages
     printf '%s\n' "$wanted" >"$STAMP"
+    build_page
     say "done"
 }
 

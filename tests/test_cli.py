@@ -43,7 +43,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert exit_.value.code == 0
     said = capsys.readouterr().out
-    assert all(name in said for name in ("demo", "collect", "data", "bench"))
+    assert all(name in said for name in ("tour", "collect", "data", "bench"))
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tyro.conf import DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName
 from tyro.extras import SubcommandApp
 
-from hiwm.cli import bench, data, loop, measure, serve, session, stages, training
+from hiwm.cli import bench, data, devices, loop, measure, serve, session, stages, training
 from hiwm.errors import HiwmError
 
 BAD_INPUT = 2
@@ -50,18 +50,22 @@ def _run(arguments: Sequence[str] | None) -> None:
 
 def _commands() -> SubcommandApp:
     app = SubcommandApp()
-    app.command(stages.demo)
+    app.command(stages.tour)
     app.command(stages.collect)
     app.command(stages.train_world)
     app.command(stages.train_estimator)
     app.command(training.train_policy)
     app.command(stages.world_card)
     app.command(serve.serve)
+    app.command(devices.bridge)
+    app.command(devices.doctor)
     app.command(loop.rollout)
     app.command(loop.find_failures)
     app.command(loop.correct)
+    app.command(loop.export)
     app.command(measure.evaluate)
     app.command(measure.agree)
+    app.command(measure.report)
     app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")
     app.command(session.commands(), name="session", help="Check session files, and draw them.")
     app.command(bench.commands(), name="bench", help="Measure speeds and success rates.")

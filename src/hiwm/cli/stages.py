@@ -11,15 +11,15 @@ from tyro.conf import Positional, UseAppendAction, arg
 from hiwm.cli.data import Dataset
 
 
-def demo(out: Path | None = None) -> None:
+def tour(out: Path | None = None) -> None:
     """Show each task: a success, a failure, an edge case; and the success's actions in the task's learned world.
 
     Args:
         out: Folder for the films and the contact sheet; without it, one in $HIWM_HOME.
     """
-    from hiwm.pipeline.demo import demo as run_demo
+    from hiwm.pipeline.tour import tour as run_tour
 
-    run_demo(out)
+    run_tour(out)
 
 
 def collect(

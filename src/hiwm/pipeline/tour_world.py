@@ -1,4 +1,4 @@
-"""What `hiwm demo` shows of a learned world: the actions of an episode, in the simulator and in the world."""
+"""What `hiwm tour` shows of a learned world: the actions of an episode, in the simulator and in the world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hiwm demo`: each task in a success, a failure and an edge case, and the success's actions once more in the task's
+"""`hiwm tour`: each task in a success, a failure and an edge case, and the success's actions once more in the task's
 learned world; as films and one contact sheet, with figures.
 """
 
@@ -29,7 +29,7 @@ from hiwm.types import Floats, Kind, Picture, Scene
 from hiwm.worldmodel.shipped import WORLDS, shipped_world
 
 if TYPE_CHECKING:
-    from hiwm.pipeline.demo_world import SameActions
+    from hiwm.pipeline.tour_world import SameActions
 
 TASKS = ("push_t", "route_rope", "fold_towel", "gym_pusht")
 SIZE = 256
@@ -67,12 +67,12 @@ class Row:
     pictures: list[Picture]
 
 
-def demo(out: Path | None = None, tasks: Sequence[str] = TASKS, worlds: Path = WORLDS) -> Path:
+def tour(out: Path | None = None, tasks: Sequence[str] = TASKS, worlds: Path = WORLDS) -> Path:
     """Rolls the episodes out in unseen scenes, writes films and `tasks.png`, prints the figures, returns the folder.
 
     worlds: where the learned worlds are, in folders named after their tasks; a task without one is shown without.
     """
-    folder = out or hiwm_home() / "demo"
+    folder = out or hiwm_home() / "tour"
     folder.mkdir(parents=True, exist_ok=True)
     episodes: list[Episode] = []
     same: dict[str, SameActions | None] = {}
@@ -138,7 +138,7 @@ def _in_world(episode: Episode, worlds: Path, film: Path) -> tuple[SameActions |
         world = shipped_world(episode.task, worlds)
     except BadInput as missing:
         return None, str(missing)
-    from hiwm.pipeline.demo_world import same_actions  # torch takes seconds, and mujoco wants its renderer chosen first
+    from hiwm.pipeline.tour_world import same_actions  # torch takes seconds, and mujoco wants its renderer chosen first
 
     same = same_actions(episode.task, episode.scene, episode.actions, world)
     names = (f"{episode.task} in the simulator", "the same actions in the learned world")

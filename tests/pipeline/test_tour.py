@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from hiwm.data.drawing import MARGIN
-from hiwm.pipeline.demo import SIDE, demo
-from hiwm.pipeline.demo_world import Replay, same_actions
+from hiwm.pipeline.tour import SIDE, tour
+from hiwm.pipeline.tour_world import Replay, same_actions
 from hiwm.pipeline.film import side_by_side
 from hiwm.rollout import run
 from hiwm.sims.task import Setting
@@ -44,7 +44,7 @@ def _sizes(path: Path) -> list[tuple[int, int]]:
 def test_each_kind_is_shown_and_the_world_beside_the_simulator(
     worlds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = demo(tmp_path / "demo", ["gym_pusht"], worlds)
+    folder = tour(tmp_path / "tour", ["gym_pusht"], worlds)
     said = capsys.readouterr().out
     assert str(folder / "tasks.png") in said
     for kind, success in (("demo", "yes"), ("failure", "no"), ("edge", "no")):
@@ -63,7 +63,7 @@ def test_each_kind_is_shown_and_the_world_beside_the_simulator(
 
 
 def test_a_task_without_a_world_says_so_and_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = demo(tmp_path / "demo", ["gym_pusht"], tmp_path)
+    folder = tour(tmp_path / "tour", ["gym_pusht"], tmp_path)
     said = [line for line in capsys.readouterr().out.splitlines() if "no world" in line]
     assert said == [
         "no world of gym_pusht is shipped (there are none); hiwm train-world DATASET --out WORLD trains one"
