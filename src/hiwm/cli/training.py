@@ -54,3 +54,57 @@ def train_policy(
     recipe = PolicyRecipe(policy, parsed_settings(setting), kinds, eye, training)
     budget = Budget(None if minutes is None else minutes * 60, steps)
     print(run_training(dataset.open(), out, budget, recipe, device, resume, threads))
+
+
+def post_train(
+    policy: str,
+    base: Path,
+    out: Path,
+    corrections: Annotated[UseAppendAction[tuple[Path, ...]], arg(metavar="DATASET")] = (),
+    longer: bool = False,
+    minutes: float | None = None,
+    steps: int | None = None,
+    share: float = 0.5,
+    policy_weight: float = 0.25,
+    kinds: tuple[str, ...] = ("demo",),
+    batch: int = 128,
+    learning_rate: float = 2e-4,
+    noise: float = 0.01,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    threads: int | None = None,
+) -> None:
+    """Train a policy further on its base data mixed with corrections; each round writes a folder of its own.
+
+    Args:
+        policy: The policy to start from: a folder, or the name of a shipped one.
+        base: The dataset that it was trained on.
+        out: Folder of the new policy.
+        corrections: A dataset of corrections (hiwm export); give it again for each.
+        longer: Train on the base data alone, as the policy that a gain is compared with.
+        minutes: How long to train, earlier runs of this command included.
+        steps: How many steps.
+        share: Share of corrections in every batch.
+        policy_weight: How much a frame counts in which the policy itself steered, against 1 for a person's.
+        kinds: Kinds of the base's episodes to learn from.
+        batch: Windows a step.
+        learning_rate: At its highest.
+        noise: Added to the scaled numbers that the policy sees.
+        seed: Of noise and order.
+        device: auto, cpu or cuda.
+        resume: Go on with the training in the folder.
+        threads: Threads of the processor; by default as many as there are cores.
+    """
+    from dataclasses import replace
+
+    from hiwm.data.source import open_source
+    from hiwm.pipeline.post_train import PostRecipe, gentle
+    from hiwm.pipeline.post_train import post_train as run_training
+    from hiwm.posttrain.training import Budget
+
+    training = replace(gentle(), batch=batch, learning_rate=learning_rate, noise=noise, seed=seed)
+    recipe = PostRecipe(share, policy_weight, kinds, training)
+    budget = Budget(None if minutes is None else minutes * 60, steps)
+    added = [open_source(folder) for folder in corrections]
+    print(run_training(policy, open_source(base), added, out, budget, recipe, longer, device, resume, threads))

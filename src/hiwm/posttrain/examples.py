@@ -183,7 +183,7 @@ def read_frames(windows: Windows, eye: EyeStep, index: Indices, show: Callable[[
         show(f"the eye reads {len(missing) * BLOCK:,} pictures, once")
     for block in blocks.tolist():
         rows = slice(block * BLOCK, min((block + 1) * BLOCK, len(windows)))
-        seen = _read_block(place / f"{block}.safetensors", eye, cameras, rows)
+        seen = _read_block(place / f"{block}.safetensors", eye, cameras, windows.columns.state_ns, rows)
         if read is None:
             read = np.full((len(windows), seen.shape[1]), np.nan, np.float32)
         read[rows] = seen
@@ -191,12 +191,12 @@ def read_frames(windows: Windows, eye: EyeStep, index: Indices, show: Callable[[
     return read
 
 
-def _read_block(path: Path, eye: EyeStep, cameras: list[NDArray[np.uint8]], rows: slice) -> Floats:
+def _read_block(path: Path, eye: EyeStep, cameras: list[NDArray[np.uint8]], states_ns: Floats, rows: slice) -> Floats:
     try:
         return np.asarray(load_file(path)["read"], np.float32)
     except (OSError, SafetensorError, KeyError):
         pass
-    seen = eye.read(np.concatenate([frames[rows] for frames in cameras], -1))
+    seen = eye.read(np.concatenate([frames[rows] for frames in cameras], -1), states_ns[rows])
     with full_disk_is_clear("keeping what the eye has read"):
         write_bytes(path, save({"read": seen}))
     return seen
