@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from hiwm.data.drawing import MARGIN
+from hiwm.pipeline.film import side_by_side
 from hiwm.pipeline.tour import SIDE, tour
 from hiwm.pipeline.tour_world import Replay, same_actions
-from hiwm.pipeline.film import side_by_side
 from hiwm.rollout import run
 from hiwm.sims.task import Setting
 from hiwm.sims.tasks import load_task

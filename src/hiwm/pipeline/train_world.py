@@ -43,6 +43,7 @@ def train_world(
     resume: bool = False,
     threads: int | None = None,
     start: Path | None = None,
+    judge_only: bool = False,
 ) -> Path:
     """Trains until `minutes` are spent in all and returns `out`, which then holds the best world so far.
 
@@ -50,7 +51,8 @@ def train_world(
     resumes with the saved world and a judge from the beginning; one that had ended trains its judge again.
 
     size: (H, W) that pictures are resized to, None for their own. threads: of the processor; None leaves it to torch.
-    start: a world to go on from, with half the learning rates, instead of from scratch.
+    start: a world to go on from, with half the learning rates, instead of from scratch. judge_only: keep its networks as
+    they are, and teach its judge and trust what this dataset calls success and progress.
     Raises BadInput where `out` holds a training and `resume` is not given, or the device does not exist.
     """
     place = pick_device(device)
@@ -63,9 +65,8 @@ def train_world(
     begun = None if start is None else load_world(start)
     if begun is not None:
         recipe = dataclasses.replace(recipe, network=begun.network, training=gentler(recipe.training))
-    trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place, begun)
-    if found:
-        trainer.resume()
+    elif judge_only:
+        raise BadInput("expected a world whose judge is to be taught; give --start")
     console = Console(stderr=True, highlight=False)
     known = known_labels(windows)
     if known.note:
@@ -73,10 +74,18 @@ def train_world(
     share = recipe.judge_training.share if known.progress else 0.0
     scalars, close = _tensorboard(out / "tensorboard")
     try:
-        trainer.train(Clock(minutes * 60 * (1 - share)), console.print, scalars)
+        if judge_only and begun is not None:
+            share = 1.0 if known.progress else 0.0
+            save_world(out, dataclasses.replace(begun, judge=None, trust=None))
+        else:
+            trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place, begun)
+            if found:
+                trainer.resume()
+            trainer.train(Clock(minutes * 60 * (1 - share)), console.print, scalars)
         if share:
             world = load_world(out)
-            judging = JudgeTrainer(world, windows, recipe.judge, recipe.judge_training, place)
+            first = None if begun is None else begun.judge
+            judging = JudgeTrainer(world, windows, recipe.judge, recipe.judge_training, place, first)
             judge = judging.train(Clock(minutes * 60 * share), console.print, scalars)
             with full_disk_is_clear("writing the judge"):
                 save_world(out, dataclasses.replace(world, judge=judge))

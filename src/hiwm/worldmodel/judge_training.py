@@ -97,13 +97,22 @@ class JudgeTrainer:
     """One training of a judge: its network, optimiser, and the frames it sees."""
 
     def __init__(
-        self, world: World, windows: Windows, config: JudgeConfig, training: JudgeTraining, device: torch.device
+        self,
+        world: World,
+        windows: Windows,
+        config: JudgeConfig,
+        training: JudgeTraining,
+        device: torch.device,
+        start: Judge | None = None,
     ) -> None:
+        """start: a judge of the same sizes to go on from."""
         torch.manual_seed(training.seed)
         self.world, self.windows, self.training, self.device = world, windows, training, device
         self.config = dataclasses.replace(config, fold=world.network.fold)
         self.knows = known_labels(windows)
         self.net = make_judge_net(world.spec, self.config).to(device)
+        if start is not None and start.config == self.config:
+            self.net.load_state_dict(start.net.state_dict())
         self.optimiser = torch.optim.AdamW(
             self.net.parameters(), training.learning_rate, weight_decay=training.weight_decay
         )
