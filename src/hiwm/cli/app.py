@@ -55,6 +55,7 @@ def _commands() -> SubcommandApp:
     app.command(stages.train_world)
     app.command(stages.train_estimator)
     app.command(training.train_policy)
+    app.command(training.post_train)
     app.command(stages.world_card)
     app.command(serve.serve)
     app.command(devices.bridge)
