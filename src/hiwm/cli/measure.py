@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tyro.conf import Positional
+
 
 def evaluate(
     policy: tuple[str, ...],
@@ -61,3 +63,14 @@ def agree(
     from hiwm.pipeline.agree import in_words
 
     print("\n".join([*in_words(run_agreement(inside, outside, lineage, out)), str(out)]))
+
+
+def report(run: Positional[Path]) -> None:
+    """Tell a run on one page: report.json first, then a page of it that needs nothing else.
+
+    Args:
+        run: Folder of a run (hiwm run).
+    """
+    from hiwm.pipeline.report import report as write_report
+
+    print(write_report(run))
