@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,17 @@ from hiwm.types import Reading
 from tests.session.toy_sessions import corrected_session, drive, new_session
 
 FPS = 10
-RISE = np.linspace(0, 0.6, 61)
+RISE = np.linspace(0, 0.6, 61).tolist()
 
 
 def path_of(
-    progress: Sequence[float | None] | np.ndarray[tuple[int], np.dtype[np.float64]],
+    progress: Iterable[float | None],
     success: Sequence[bool | None] | None = None,
     trust: Sequence[float | None] | None = None,
 ) -> list[NodeRow]:
-    count = len(progress)
-    readings = zip(progress, success or [False] * count, trust or [0.9] * count, strict=True)
+    said = list(progress)
+    count = len(said)
+    readings = zip(said, success or [False] * count, trust or [0.9] * count, strict=True)
     return [NodeRow(i, i - 1 if i else None, i, None, None, Reading(*r), 0.0) for i, r in enumerate(readings)]
 
 
@@ -51,7 +52,7 @@ def test_a_stall_begins_where_progress_rose_last() -> None:
 
 def test_a_noisy_stall_is_found_all_the_same() -> None:
     noise = np.random.default_rng(0).normal(0, 0.008, 121)
-    item = found(path_of(np.array([*RISE, *[0.6] * 60]) + noise))
+    item = found(path_of((np.array([*RISE, *[0.6] * 60]) + noise).tolist()))
     assert item.why is Why.STALL
     assert abs(item.began - 60) <= 12
 

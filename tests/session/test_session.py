@@ -136,7 +136,9 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(session: Session) -> No
     with pytest.raises(NotAllowed, match="started already"):
         session.start(first_node())
     with pytest.raises(SpecMismatch):
-        session.record(Node(good.state, good.memory, good.observation, good.reading, np.zeros(3), Driver.POLICY, 1))
+        session.record(
+            Node(good.state, good.memory, good.observation, good.reading, np.zeros(3, np.float32), Driver.POLICY, 1)
+        )
     with pytest.raises(BadInput, match="with its action"):
         session.record(Node(good.state, good.memory, good.observation, good.reading, None, None, 1))
     with pytest.raises(BadInput, match="cannot be stored"):

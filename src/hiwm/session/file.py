@@ -17,7 +17,7 @@ from hiwm.session.node_value import packed_pictures, read_observation, read_rest
 from hiwm.session.pictures import Packed, PictureStore
 from hiwm.session.place import WriterLock, require_local, sync_folder
 from hiwm.session.rows import EventRow, NodeRow, SessionAbout, StoredNode, event_hash, node_hash, plain_reading
-from hiwm.session.schema import build, clear_errors, connect
+from hiwm.session.schema import build, clear_errors, connect, leave_one_file
 from hiwm.types import Observation, Picture
 
 KEY_EVERY = 8
@@ -116,12 +116,15 @@ class SessionFile:
     def close(self) -> None:
         """Frees the file for other writers; a second call does nothing."""
         with self._threads:
+            if self._writer is not None:
+                leave_one_file(self._database)
             self._database.close()
             self._release()
 
     def _release(self) -> None:
         if self._writer is not None:
             self._writer.release()
+            self._writer = None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -198,8 +201,10 @@ class SessionFile:
             raise BadSession(f"{self.path}, node {node_id}: {error}") from error
 
     def _read_about(self) -> SessionAbout:
-        [found] = self._read("text", "about", lambda columns: SessionAbout.from_text(str(columns[0])))
-        return found
+        found = self._read("text", "about", lambda columns: SessionAbout.from_text(str(columns[0])))
+        if len(found) != 1:
+            raise BadSession(f"{self.path} does not say what it is about; take a copy that is whole")
+        return found[0]
 
     def _read_rows(self) -> list[NodeRow]:
         rows = self._read(NODE_COLUMNS, "nodes", read_node)

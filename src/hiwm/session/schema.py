@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from hiwm.errors import BadInput, BadSession, OutOfSpace
@@ -48,7 +47,7 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
     """Opens and checks a session file; raises BadInput or BadSession."""
     if not path.is_file():
         raise BadInput(f"expected a session file, {path} is none; hiwm rollout writes them")
-    address = f"{path.resolve().as_uri()}?{_mode(path, read_only)}"
+    address = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
     with clear_errors(path):
         database = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
     try:
@@ -60,11 +59,14 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
     return database
 
 
-def _mode(path: Path, read_only: bool) -> str:
-    """Where SQLite could not put its files beside one that is only read, nobody can be writing to it either."""
-    if not read_only:
-        return "mode=rw"
-    return "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
+def leave_one_file(database: sqlite3.Connection) -> None:
+    """Before a writer closes: takes the journal in, so that the session is one file that can be copied and only read.
+
+    Where others still read, or the disk is full, the journal stays beside it, and is as good.
+    """
+    with suppress(sqlite3.Error):
+        database.execute("PRAGMA busy_timeout=100")
+        database.execute("PRAGMA journal_mode=DELETE")
 
 
 def _prepare(database: sqlite3.Connection, path: Path, read_only: bool) -> None:

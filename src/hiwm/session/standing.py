@@ -47,7 +47,7 @@ def standing_of(rows: Sequence[NodeRow], events: Sequence[EventRow]) -> Standing
     """Replays both in the order in which they happened; raises ValueError where that cannot have been."""
     standing, done = Standing(), 0
     for event in events:
-        if not done <= event.after + 1 <= len(rows):
+        if not done <= event.after + 1 <= len(rows) or (event.node is not None and event.node > event.after):
             raise ValueError(f"event {event.id} cannot have come after node {event.after}")
         standing, done = standing.after_nodes(rows[done : event.after + 1]), event.after + 1
         try:
