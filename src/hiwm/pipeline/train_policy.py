@@ -13,6 +13,7 @@ from rich.console import Console
 
 from hiwm.data.source import Source
 from hiwm.errors import BadInput
+from hiwm.pipeline.manifest import write_manifest
 from hiwm.pipeline.train_world import pick_device
 from hiwm.policies.checkpoint import CONFIG, Checkpoint
 from hiwm.policies.eye import EyeStep, open_eye
@@ -67,6 +68,8 @@ def train_policy(
     }
     mixture = plain_mixture(examples, recipe.training.seed)
     train(dataclasses.replace(checkpoint, about=about), mixture, recipe.training, out, budget, console.print)
+    inputs = {"dataset": source.folder} | ({} if recipe.eye is None else {"eye": recipe.eye})
+    write_manifest(out, "train-policy", inputs, about["recipe"], {"episodes": source.episodes.count})
     return out
 
 

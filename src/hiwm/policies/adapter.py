@@ -126,36 +126,37 @@ class LeRobotPolicy:
 
     def _check(self) -> None:
         """Raises SpecMismatch where the policy is not one of this robot."""
-        own, config = self.checkpoint.spec, self.checkpoint.config
-        if own is not None:
-            for what, ours, theirs in (("state", own.state, self.spec.state), ("action", own.action, self.spec.action)):
-                names = [number.name for number in ours], [number.name for number in theirs]
-                if names[0] != names[1]:
-                    raise SpecMismatch(
-                        f"the policy's {what} is {_listed(names[0])}, {self.spec.robot_type} has {_listed(names[1])}; "
-                        "use a policy that was trained on this robot's data"
-                    )
+        own, robot = self.checkpoint.spec, self.spec.robot_type
+        pairs = [] if own is None else [("state", own.state, self.spec.state), ("action", own.action, self.spec.action)]
+        for what, ours, theirs in pairs:
+            names = [number.name for number in ours], [number.name for number in theirs]
+            if names[0] != names[1]:
+                raise SpecMismatch(
+                    f"the policy's {what} is {_listed(names[0])}, {robot} has {_listed(names[1])}; "
+                    "use a policy that was trained on this robot's data"
+                )
         have = {camera.name: (3, camera.height, camera.width) for camera in self.spec.cameras}
-        eye = (
-            {c["name"]: (3, c["height"], c["width"]) for c in self.checkpoint.eye.cameras}
-            if self.checkpoint.eye
-            else {}
-        )
-        want = {
-            name: tuple(config.input_features[name].shape) for name in self._cameras if name in config.input_features
-        }
-        for name, shape in (want | eye).items():
+        for name, shape in _looked_at(self.checkpoint, self._cameras).items():
             if have.get(name) != shape:
                 raise SpecMismatch(
-                    f"the policy looks at {name} of {shape}, {self.spec.robot_type} shows {have.get(name, 'no such camera')}; "
+                    f"the policy looks at {name} of {shape}, {robot} shows {have.get(name, 'no such camera')}; "
                     "use a policy for these cameras, or record with its own"
                 )
-        width = config.output_features[ACTION].shape[0]
+        width = self.checkpoint.config.output_features[ACTION].shape[0]
         if width < len(self.spec.action):
             raise SpecMismatch(
-                f"the policy acts in {width} numbers, {self.spec.robot_type} takes {len(self.spec.action)}; "
+                f"the policy acts in {width} numbers, {robot} takes {len(self.spec.action)}; "
                 "use a policy that was trained on this robot's data"
             )
+
+
+def _looked_at(checkpoint: Checkpoint, cameras: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """The shapes (3, H, W) that a policy and its eye want of the cameras."""
+    own, eye = checkpoint.config.input_features, checkpoint.eye
+    shapes = {name: tuple(own[name].shape) for name in cameras if name in own}
+    if eye is not None:
+        shapes |= {camera["name"]: (3, camera["height"], camera["width"]) for camera in eye.cameras}
+    return shapes
 
 
 def _noise_shape(checkpoint: Checkpoint) -> tuple[int, ...] | None:

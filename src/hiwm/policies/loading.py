@@ -1,4 +1,4 @@
-"""Policies by what a person types: a simple one's name, a shipped name, a folder, a published name, a remote address."""
+"""Policies by what a person types: a simple or shipped one's name, a folder, a published name, a remote address."""
 
 from __future__ import annotations
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Thread
-from typing import Any
 
 import numpy as np
 from websockets.exceptions import ConnectionClosed
@@ -69,13 +68,19 @@ class PolicyServer:
 
 @contextmanager
 def serving(policy: Policy, spec: RobotSpec, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
-    """Serves in a thread while inside; gives the port (0 takes a free one)."""
-    server: Server = serve(PolicyServer(policy, spec).talk, host, port, compression=None, max_size=None)
+    """Serves a policy in a thread while inside; gives the port (0 takes a free one)."""
+    with serving_with(PolicyServer(policy, spec).talk, host, port) as taken:
+        yield taken
+
+
+@contextmanager
+def serving_with(talk: Callable[[ServerConnection], None], host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """Talks to every client in a thread of its own while inside; gives the port."""
+    server: Server = serve(talk, host, port, compression=None, max_size=None)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        address: Any = server.socket.getsockname()
-        yield int(address[1])
+        yield int(server.socket.getsockname()[1])
     finally:
         server.shutdown()
         thread.join()

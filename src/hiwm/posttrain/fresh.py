@@ -127,7 +127,7 @@ def fresh_config(
 
 
 def dataset_stats(source: Source, eye: EyeStep | None) -> Stats:
-    """How the numbers of a dataset's demonstrations are scaled; those of an eye by the truth that it learned to read."""
+    """How the numbers of a dataset's demonstrations are scaled; an eye's by the truth that it learned to read."""
     columns, spec = read_columns(source), source.spec
     rows = np.ones(source.episodes.frames, bool)
     if columns.kind is not None and "demo" in columns.kind.vocabulary:
