@@ -97,3 +97,41 @@ def correct(
     print(
         f"{report.sessions} sessions, {report.takeovers} takeovers, {report.steered} steered steps: {outcomes}; {out}"
     )
+
+
+def export(
+    sessions: Positional[tuple[Path, ...]],
+    out: Path,
+    segments: bool = False,
+    successes: bool = False,
+    most_frames: int | None = None,
+    like: Path | None = None,
+    least_trust: float = 0.1,
+    mean_trust: float = 0.4,
+) -> None:
+    """Make a LeRobot dataset of what was corrected: whole attempts with the corrections inside.
+
+    Args:
+        sessions: Folders of corrected sessions (or of a rollout, with --successes), or session files.
+        out: Folder of the dataset.
+        segments: Only what was steered, each correction as an episode.
+        successes: Instead of corrections, the policy's own attempts that succeeded.
+        most_frames: Begin no further episode once there are so many frames.
+        like: A dataset whose columns the new one shall have, so that LeRobot can merge both.
+        least_trust: Reject corrections in which the world's trust falls below this.
+        mean_trust: Reject corrections whose mean trust is below this.
+    """
+    from hiwm.corrections.gates import Gates
+    from hiwm.corrections.takes import Shape
+    from hiwm.errors import BadInput
+    from hiwm.pipeline.export import Order
+    from hiwm.pipeline.export import export as run_export
+
+    if segments and successes:
+        raise BadInput("expected one of --segments and --successes, got both; export each to a folder of its own")
+    shape = Shape.SEGMENTS if segments else Shape.SUCCESSES if successes else Shape.ATTEMPTS
+    gates = Gates(least_trust=least_trust, mean_trust=mean_trust)
+    report = run_export(Order(sessions, shape, gates, most_frames, like), out)
+    print(f"{report.episodes} episodes, {report.frames} frames, {report.steered} of them steered; {out}")
+    if report.rejected:
+        print(f"{report.rejected} rejected, each with its reasons in {out}/meta/hiwm.json")

@@ -22,12 +22,24 @@ from hiwm.types import Driver, Floats, Kind
 
 
 @dataclass(frozen=True, eq=False)
+class Lineage:
+    """Where T frames lie in a session (see hiwm.data.features.LINEAGE). trust: NaN where nobody can say."""
+
+    intervention: NDArray[np.bool_]
+    branch: NDArray[np.int64]
+    parent: NDArray[np.int64]
+    trust: Floats
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
 class Episode:
     """T frames: what was seen, and the action that was taken from there.
 
     images: camera name -> (T, H, W, 3) uint8 RGB. state: (T, S) float32. action: (T, A) float32. success: (T,) bool
-    and progress: (T,) float32 0..1 are read at the frame, before its action. drivers: who chose each action. lapses:
-    the scripted mistake being made, "" for none. truth: (T, K) float32 privileged quantities of a simulator.
+    and progress: (T,) float32 0..1, all NaN where nobody can say, are read at the frame, before its action. drivers:
+    who chose each action. lapses: the scripted mistake being made, "" for none. truth: (T, K) float32 privileged
+    quantities of a simulator. lineage: of episodes that come from sessions; journal files do not keep it.
     """
 
     images: Mapping[str, NDArray[np.uint8]]
@@ -41,6 +53,7 @@ class Episode:
     scene: str
     prompt: str
     truth: Floats | None = None
+    lineage: Lineage | None = None
 
     @property
     def length(self) -> int:
@@ -63,7 +76,8 @@ class Episode:
                 raise SpecMismatch(f"episode {self.scene}: {name} shall have shape {shape}, got {came}; record again")
         numbers = {"state": self.state, "action": self.action, "progress": self.progress, "truth": self.truth}
         for name, values in numbers.items():
-            if values is not None and not np.isfinite(values).all():
+            unknown = name in ("progress", "truth") and values is not None and np.isnan(values).all()
+            if values is not None and not unknown and not np.isfinite(values).all():
                 frame = int(np.argmin(np.isfinite(values.reshape(self.length, -1)).all(axis=1)))
                 raise SpecMismatch(f"episode {self.scene}: {name} is not finite at frame {frame}; leave it out")
 

@@ -2,8 +2,8 @@
 
 Beyond cameras, state and action every frame carries its readings (`success`, `progress`), who drove (`driver`), why the
 episode is there (`kind`), where it began (`scene`), the scripted mistake being made (`lapse`), and in a simulator the
-privileged `truth`. None of these names begins with `action` or `observation`: LeRobot would feed such a column to
-policies.
+privileged `truth`. What came out of sessions says also who steered and where it lay there (LINEAGE). None of these
+names begins with `action` or `observation`: LeRobot would feed such a column to policies.
 """
 
 from __future__ import annotations
@@ -21,11 +21,17 @@ FORMAT = 1
 STATE = "observation.state"
 ACTION = "action"
 
+LINEAGE = ("intervention", "branch_id", "parent_frame", "trust", "source")
+"""Columns of frames that come from a session: whether an operator steered (LeRobot's own name), the branch of the
+session, the step at which that branch left its parent (0 for the first), trust (NaN where nobody can say), and the
+session's name; they survive merging, which the sidecar does not.
+"""
+
 type Features = dict[str, dict[str, Any]]
 """LeRobot's description of columns: name -> dtype, shape, names."""
 
 
-def lerobot_features(spec: RobotSpec, truth_names: Sequence[str] = ()) -> Features:
+def lerobot_features(spec: RobotSpec, truth_names: Sequence[str] = (), lineage: bool = False) -> Features:
     """The columns for a robot, without LeRobot's own; raises SpecMismatch where video cannot hold the pictures.
 
     H.264 with 4:2:0 colour stores one colour per 2x2 pixels, so pictures must have even sides.
@@ -48,6 +54,9 @@ def lerobot_features(spec: RobotSpec, truth_names: Sequence[str] = ()) -> Featur
         features[name] = {"dtype": "string", "shape": (1,), "names": None}
     if truth_names:
         features["truth"] = _numbers(list(truth_names))
+    if lineage:
+        kinds = dict(zip(LINEAGE, ("bool", "int64", "int64", "float32", "string"), strict=True))
+        features |= {name: {"dtype": kind, "shape": (1,), "names": None} for name, kind in kinds.items()}
     return features
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hiwm.data.dataset_files import read_info, read_parquet
-from hiwm.data.episode import Episode
-from hiwm.data.features import ACTION, STATE, lerobot_features, write_sidecar
+from hiwm.data.episode import Episode, Lineage
+from hiwm.data.features import ACTION, LINEAGE, STATE, Features, lerobot_features, write_sidecar
 from hiwm.errors import BadDataset
 from hiwm.spec import RobotSpec
 
@@ -27,20 +29,27 @@ STATS_STRIDE = 10
 
 
 def write_dataset(
-    episodes: Iterable[Episode], spec: RobotSpec, folder: Path, task: str, truth_names: Sequence[str] = ()
+    episodes: Iterable[Episode],
+    spec: RobotSpec,
+    folder: Path,
+    task: str,
+    truth_names: Sequence[str] = (),
+    features: Features | None = None,
 ) -> None:
     """Writes a finalised dataset of at least one episode into `folder`, which must not exist, sidecar included.
 
-    One episode is in memory at a time. Raises SpecMismatch on an episode that does not fit the spec, and BadDataset
-    when what was written is not complete.
+    features: the columns, by default those for the robot; what an episode does not know is written as NaN, 0 or "". One
+    episode is in memory at a time. Raises SpecMismatch on an episode that does not fit the spec, and BadDataset when
+    what was written is not complete.
     """
     lerobot_ready()
     from lerobot.datasets import LeRobotDataset, VideoEncodingManager
 
+    columns = lerobot_features(spec, truth_names) if features is None else features
     dataset = LeRobotDataset.create(
         f"local/{folder.name}",
         fps=spec.fps,
-        features=lerobot_features(spec, truth_names),
+        features=columns,
         root=folder,
         robot_type=spec.robot_type,
         video_backend="pyav",
@@ -50,7 +59,7 @@ def write_dataset(
     with VideoEncodingManager(dataset):
         for episode in episodes:
             episode.check(spec)
-            _add_episode(dataset, episode)
+            _add_episode(dataset, episode, columns)
     write_sidecar(folder, spec, task)
     check_videos(folder)
     sync_files(folder)
@@ -69,9 +78,11 @@ def encoder_config() -> RGBEncoderConfig:
     return RGBEncoderConfig(vcodec="h264", pix_fmt="yuv444p", g=2, crf=18, preset="veryfast")
 
 
-def _add_episode(dataset: LeRobotDataset, episode: Episode) -> None:
+def _add_episode(dataset: LeRobotDataset, episode: Episode, columns: Features) -> None:
     for t in range(episode.length):
-        dataset.add_frame(_frame(episode, t))
+        known = _frame(episode, t)
+        frame = {name: known[name] if name in known else _blank(column) for name, column in columns.items()}
+        dataset.add_frame(frame | {"task": episode.prompt})
     # LeRobot reads the pictures listed here for its statistics only; the video is made from all files of the folder.
     assert dataset.writer is not None
     for camera in episode.images:
@@ -93,8 +104,23 @@ def _frame(episode: Episode, t: int) -> dict[str, Any]:
         "kind": str(episode.kind),
         "scene": episode.scene,
         "lapse": episode.lapses[t],
-        "task": episode.prompt,
+        **_lineage(episode.lineage, t),
     }
+
+
+def _lineage(lineage: Lineage | None, t: int) -> dict[str, Any]:
+    if lineage is None:
+        return {}
+    rows = (lineage.intervention, lineage.branch, lineage.parent, lineage.trust)
+    return dict(zip(LINEAGE, (*(row[t : t + 1] for row in rows), lineage.source), strict=True))
+
+
+def _blank(column: Mapping[str, Any]) -> Any:
+    """What stands for "not known" in a column."""
+    if column["dtype"] == "string":
+        return ""
+    kind = np.dtype(column["dtype"])
+    return np.full(tuple(column["shape"]), np.nan if kind.kind == "f" else 0, kind)
 
 
 def check_videos(folder: Path) -> None:

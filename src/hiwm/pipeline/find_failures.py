@@ -1,4 +1,4 @@
-"""`hiwm find-failures`: from rollouts to the inbox: failure states, ranked and rewound to where it began to go wrong."""
+"""`hiwm find-failures`: rollouts in, the inbox out: failure states, ranked, rewound to where they began to go wrong."""
 
 from __future__ import annotations
 
