@@ -30,6 +30,7 @@ from tests.session.toy_sessions import (
     drive,
     new_session,
     same_node,
+    stepped,
 )
 
 
@@ -369,6 +370,28 @@ def test_a_folder_that_cannot_be_written_can_be_read(path: Path, tmp_path: Path)
         assert verify(tmp_path / "sealed.hiwm").nodes == 18
     finally:
         tmp_path.chmod(0o755)
+
+
+def test_any_step_is_read_from_few_values(tmp_path: Path) -> None:
+    session = new_session(tmp_path, cache_bytes=0)
+    nodes = [stepped(session.node(0))]
+    for _ in range(299):
+        nodes.append(stepped(nodes[-1]))
+    session.record_all(nodes)
+    session.close()
+    for node in (300, 1, 150, 151, 7, 298):
+        with closing(SessionFile.open(session.file.path)) as file:
+            fresh, asked = Session(file), list[str]()
+            file._database.set_trace_callback(asked.append)
+            fresh.command(Command.REWIND, node=node)
+            assert same_node(fresh.node(node), nodes[node - 1])
+            assert 1 <= len([statement for statement in asked if "FROM node_values" in statement]) <= 3
+
+
+def test_opening_reads_no_values(path: Path) -> None:
+    change(path, "UPDATE node_values SET value = x'00'")
+    with closing(SessionFile.open(path)) as file:
+        assert Session(file).path(17)[-1] == 17
 
 
 def test_importing_sessions_brings_nothing_heavy() -> None:

@@ -59,6 +59,9 @@ def show(file: Positional[Path], out: Path) -> None:
     from hiwm.session.drawing import draw_tree
     from hiwm.session.file import SessionFile
 
+    if out.is_dir():
+        raise BadInput(f"expected a file for the picture, {out} is a folder; for example {out / 'tree.png'}")
+    out.parent.mkdir(parents=True, exist_ok=True)
     with closing(SessionFile.open(file, read_only=True)) as session, full_disk_is_clear("drawing a session"):
         draw_tree(session, out)
     print(out)

@@ -37,7 +37,7 @@ def draw_tree(file: SessionFile, out: Path) -> None:
     _draw_labels(axes, file, tree)
     _draw_ends(axes, file, tree)
     _dress(figure, axes, file, tree)
-    figure.savefig(out)
+    figure.savefig(out, format="png")
 
 
 def _place(tree: Tree, node: int) -> tuple[int, int]:
@@ -105,9 +105,9 @@ def _draw_ends(axes: Axes, file: SessionFile, tree: Tree) -> None:
 
 
 def _dress(figure: Figure, axes: Axes, file: SessionFile, tree: Tree) -> None:
-    lanes, steps = len(tree.branch_starts), max((row.step for row in tree.rows), default=1)
+    lanes, steps = len(tree.branch_starts), max([1, *(row.step for row in tree.rows)])
     axes.set_xlim(-0.01 * steps, 1.1 * steps)
-    axes.set_ylim(lanes - 0.4, -0.6)
+    axes.set_ylim(max(1, lanes) - 0.4, -0.6)
     axes.set_yticks(range(lanes), [f"branch {lane}" for lane in range(lanes)])
     axes.set_xlabel("step")
     axes.set_title(f"{file.about.task}: {file.about.prompt}  ({file.about.scene})", fontsize=10, loc="left")

@@ -50,8 +50,9 @@ class SessionFile:
 
     @staticmethod
     def create(path: Path, about: SessionAbout, sealed: bool = False) -> SessionFile:
-        """A new file without nodes, whole or not at all; raises BadInput where one exists."""
+        """A new file without nodes, whole or not at all, in a folder that is made; raises BadInput where one exists."""
         require_local(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             raise BadInput(f"{path} exists; open it, or give the new session another name")
         beside = path.with_name(path.name + ".tmp")

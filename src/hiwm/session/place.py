@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from hiwm.errors import BadInput
+from hiwm.runfolder import full_disk_is_clear
 
 NETWORK = frozenset(
     ("afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs")
@@ -63,7 +64,8 @@ class WriterLock:
 
     def _locked(self, session: Path) -> int | None:
         """The locked file; None where its last holder took it away in the meantime."""
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with full_disk_is_clear(f"opening {session}"):
+            file = self._opened(session)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(file), os.stat(self._path)):
@@ -75,6 +77,14 @@ class WriterLock:
             raise BadInput(f"{session} is being written to by another process; close it there, or only read") from error
         os.close(file)
         return None
+
+    def _opened(self, session: Path) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except PermissionError as error:
+            raise BadInput(
+                f"{session} lies in a folder that cannot be written to; copy it into one of yours"
+            ) from error
 
     def release(self) -> None:
         """Lets the next one write; a second call does nothing."""
