@@ -50,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     corrected_session(run / "corrections" / "sessions", "toy-practice-1.hiwm").close()
     toy_dataset(run / "data", each=1)
     write_json(run / "agree" / "agreement.json", agreement(made_trials(0.7), made_trials(0.8), {}, draws=50))
-    record = {"name": "rollout", "title": "roll out", "command": "hiwm rollout --out RUN/rollout <b>", "folder": "none"}
+    record = {"name": "rollout", "title": "roll out", "command": "hiwm rollout --out RUN/rollout <b>", "made": "none"}
     write_json(run / "stages" / "rollout.json", record | {"seconds": 12.5, "began": 1.0, "version": "0"})
     write_about(run, ABOUT)
     return run

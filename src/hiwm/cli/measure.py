@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -74,3 +75,40 @@ def report(run: Positional[Path]) -> None:
     from hiwm.pipeline.report import report as write_report
 
     print(write_report(run))
+
+
+def run(
+    task: Positional[str],
+    recipe: Literal["full", "demo", "tiny"] = "full",
+    out: Path | None = None,
+    dataset: Path | None = None,
+    world: str | None = None,
+    policy: str | None = None,
+    estimator: Path | None = None,
+    policies: tuple[str, ...] = (),
+    device: str = "cpu",
+    workers: int = 2,
+) -> None:
+    """Run a whole experiment: policy, rollouts, corrections, post-training, controls, evaluation, report. Goes on when
+    called again.
+
+    Args:
+        task: push_t, route_rope or fold_towel.
+        recipe: How large: full (many hours), demo (a quarter of an hour) or tiny (seconds a stage).
+        out: Folder of the run; without it, one in $HIWM_HOME.
+        dataset: What the base policy learns from; without it, it is collected.
+        world: The world: a folder or a shipped name; without it the shipped one, or it is learned.
+        policy: The base policy, trained on that dataset; without it, it is trained (demo: the shipped one).
+        estimator: By what the scripted operator sees; without it the shipped one, or it is trained.
+        policies: Further policies, LABEL=FOLDER, that are evaluated too and count for agreement.
+        device: Where policies compute: cpu or cuda.
+        workers: Processes of the simulator.
+    """
+    from hiwm.pipeline.evaluate import named_policies
+    from hiwm.pipeline.experiment import run_experiment
+    from hiwm.pipeline.experiment_plan import Given
+    from hiwm.recipes.loading import load_recipe
+
+    more = named_policies(policies) if policies else {}
+    given = Given(task, dataset, world, policy, estimator, more, device, workers)
+    print(run_experiment(given, load_recipe(task, recipe), out))

@@ -115,8 +115,8 @@ def effort(report: Mapping[str, Any]) -> str:
     head = ("#sessions", "#takeovers", "#led to success", "#steered steps", "#minutes", "#frames kept", "#steered kept")
     return section(
         "Operator effort",
-        f"Operators: {report['operators'] or 'none'}. Frames kept have passed the quality gates; those that were steered "
-        "are set beside the frames of the base data.",
+        f"Operators: {report['operators'] or 'none'}. Frames kept have passed the quality gates; the share of the base "
+        "data counts those that were steered.",
         card(table(("corrections", *head, "#of base data"), rows)),
     )
 

@@ -19,10 +19,13 @@ from hiwm.types import Driver, Kind
 
 
 def base_frames(about: RunAbout, run: Path) -> int | None:
-    """Frames of the demonstrations in the base dataset; of all, where it does not tell kinds apart."""
-    if about.base_dataset is None:
-        return None
-    source = open_source(run / about.base_dataset)
+    """Frames of the demonstrations that the base policy has learned from; None where the run does not say."""
+    return None if about.base_dataset is None else demo_frames(run / about.base_dataset)
+
+
+def demo_frames(dataset: Path) -> int:
+    """Frames of the demonstrations in a dataset; of all, where it does not tell kinds apart."""
+    source = open_source(dataset)
     kind = read_columns(source).kind
     if kind is None or str(Kind.DEMO) not in kind.vocabulary:
         return source.episodes.frames

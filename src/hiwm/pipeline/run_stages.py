@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,100 +23,34 @@ from hiwm.pipeline.manifest import content_hash, read_manifest
 from hiwm.runfolder import read_json, write_json
 
 RECORDS = "stages"
+RUN = "RUN/"
+"""Stands for the run's folder in the arguments of a stage."""
+INTERRUPTED = 130
+_TOLD = ("name", "title", "command", "seconds", "version")
+
+type Execute = Callable[[Sequence[str]], int]
+"""Runs `hiwm` with these arguments and returns its exit code."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One command of `hiwm`, and the folder of the run that it makes.
+    """One command of `hiwm`, and what of the run it makes.
 
-    after: names of the stages whose folders it reads. given: files and folders from outside the run that it reads.
-    resume: whether the command wants --resume to go on in a folder that it had begun.
+    made: the folder or file that it makes. after: names of the stages whose results it reads. given: files and folders
+    from outside the run that it reads. resume: it wants --resume to go on in a folder that it had begun.
     """
 
     name: str
     title: str
     arguments: tuple[str, ...]
-    folder: str
+    made: str
     after: tuple[str, ...] = ()
     given: tuple[Path, ...] = ()
     resume: bool = False
 
 
-def run_stages(run: Path, stages: Sequence[Stage], console: Console | None = None) -> int:
-    """Runs what is not complete, in order; returns how many stages were run. Raises StageFailed, and goes on later.
-
-    A stage is complete when its record names the same command and the same inputs, and its folder is there. A folder
-    that an older command made is kept beside, as NAME.outdated.
-    """
-    shown = console or Console(stderr=True)
-    marks: dict[str, str] = {}
-    made = 0
-    for number, stage in enumerate(stages, 1):
-        marks[stage.name] = _mark(run, stage, marks)
-        head = f"[{number}/{len(stages)}] {stage.title}"
-        record = _record(run, stage)
-        if record and record["mark"] == marks[stage.name] and record["seconds"] is not None and _made(run, stage):
-            shown.print(f"{head}  [dim]complete, {_minutes(record['seconds'])}[/dim]", highlight=False)
-            continue
-        shown.print(f"[bold]{head}[/bold]", highlight=False)
-        _run(run, stage, marks[stage.name], record)
-        made += 1
-    return made
-
-
-def told_stages(run: Path) -> list[dict[str, Any]]:
-    """The records of a run's stages in their order, each with the inputs that its folder's manifest names."""
-    records = [read_json(path) for path in (run / RECORDS).glob("*.json")]
-    told = []
-    for record in sorted(records, key=lambda one: one["began"]):
-        folder = run / record["folder"]
-        manifest = read_manifest(folder) if folder.is_dir() else None
-        inputs = {name: dict(one) for name, one in manifest.inputs.items()} if manifest else {}
-        told.append(
-            {name: record[name] for name in ("name", "title", "command", "seconds", "version")} | {"inputs": inputs}
-        )
-    return told
-
-
-def command_line(run: Path, stage: Stage) -> list[str]:
-    """What is run: `RUN/` in an argument is the run's folder."""
-    place = str(run.resolve())
-    return [
-        argument.replace("RUN/", f"{place}/", 1) if "RUN/" in argument else argument for argument in stage.arguments
-    ]
-
-
-def _run(run: Path, stage: Stage, mark: str, record: dict[str, Any] | None) -> None:
-    folder = run / stage.folder
-    if folder.exists() and (record is None or record["mark"] != mark):
-        _put_aside(folder)
-    arguments = command_line(run, stage)
-    if stage.resume and folder.exists():
-        arguments.append("--resume")
-    began = time.time()
-    spent = record["spent"] if record and record["mark"] == mark else 0.0
-    told = {
-        "name": stage.name, "title": stage.title, "folder": stage.folder, "mark": mark, "version": __version__,
-        "command": shlex.join(["hiwm", *stage.arguments]),
-        "began": record["began"] if record and record["mark"] == mark else began, "seconds": None, "spent": spent,
-    }  # fmt: skip
-    (run / RECORDS).mkdir(parents=True, exist_ok=True)
-    file = run / RECORDS / f"{stage.name}.json"
-    write_json(file, told)
-    code = _command(arguments)
-    spent += time.time() - began
-    write_json(file, told | {"spent": spent, "seconds": round(spent, 1) if code == 0 else None})
-    if code == _INTERRUPTED:
-        raise KeyboardInterrupt
-    if code != 0:
-        raise StageFailed(
-            f"stage {stage.name} ended with code {code} (its own message is above); what is finished is kept: "
-            "run the same command again to go on"
-        )
-
-
-def _command(arguments: Sequence[str]) -> int:
-    """Runs `hiwm` with these arguments in a process of its own, whose output goes to the screen."""
+def run_command(arguments: Sequence[str]) -> int:
+    """In a process of its own, whose output goes to the screen."""
     command = [sys.executable, "-m", "hiwm.cli.app", *arguments]
     with subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
         try:
@@ -126,31 +60,107 @@ def _command(arguments: Sequence[str]) -> int:
             raise
 
 
-def _put_aside(folder: Path) -> None:
-    aside = folder.with_name(folder.name + ".outdated")
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.rename(aside)
+class StageRunner:
+    """Runs the stages of one run in order; what is complete is passed over.
+
+    A stage is complete when its record names the same command and the same inputs, and what it made is there. What an
+    older command made is kept beside, as NAME.outdated. total: how many stages there will be, for the screen.
+    """
+
+    def __init__(self, run: Path, total: int, execute: Execute = run_command) -> None:
+        self.run, self.total, self.execute = run, total, execute
+        self._marks: dict[str, str] = {}
+        self._console = Console(stderr=True, highlight=False)
+
+    def go(self, stages: Sequence[Stage]) -> int:
+        """Runs what is missing of these; returns how many that were. Raises StageFailed: the next call goes on."""
+        made = 0
+        for stage in stages:
+            mark = self._marks[stage.name] = self._mark(stage)
+            head = f"[bold]{len(self._marks)}/{self.total} {stage.title}[/bold]"
+            record = _record(self.run, stage)
+            if record and record["mark"] == mark and record["seconds"] is not None and (self.run / stage.made).exists():
+                self._console.print(f"{head}  [dim]complete, took {told_time(record['seconds'])}[/dim]")
+                continue
+            self._console.print(head)
+            self._make(stage, mark, record if record and record["mark"] == mark else None)
+            made += 1
+        return made
+
+    def _make(self, stage: Stage, mark: str, record: dict[str, Any] | None) -> None:
+        """Runs a stage; record: of the same stage, begun before and not finished."""
+        target = self.run / stage.made
+        if target.exists() and record is None:
+            put_aside(target)
+        arguments = command_line(self.run, stage)
+        if stage.resume and target.exists():
+            arguments.append("--resume")
+        began = time.time()
+        told = {
+            "name": stage.name,
+            "title": stage.title,
+            "made": stage.made,
+            "mark": mark,
+            "version": __version__,
+            "command": shlex.join(["hiwm", *stage.arguments]),
+            "began": record["began"] if record else began,
+            "spent": record["spent"] if record else 0.0,
+            "seconds": None,
+        }
+        self._write(stage, told)
+        code = self.execute(arguments)
+        spent = told["spent"] + time.time() - began
+        self._write(stage, told | {"spent": spent, "seconds": round(spent, 1) if code == 0 else None})
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if code != 0:
+            raise StageFailed(
+                f"stage {stage.name} ended with code {code}, its own message is above; what is finished is kept: run "
+                "the same command again to go on"
+            )
+
+    def _write(self, stage: Stage, told: dict[str, Any]) -> None:
+        (self.run / RECORDS).mkdir(parents=True, exist_ok=True)
+        write_json(self.run / RECORDS / f"{stage.name}.json", told)
+
+    def _mark(self, stage: Stage) -> str:
+        """What a stage depends on, hashed: its command, the stages before it, and what is given from outside."""
+        before = [self._marks[name] for name in stage.after]
+        given = [content_hash(path) for path in stage.given]
+        return hashlib.sha256(json.dumps([stage.arguments, before, given]).encode()).hexdigest()
 
 
-def _mark(run: Path, stage: Stage, marks: dict[str, str]) -> str:
-    """What a stage depends on, hashed: its command, the stages before it, and what is given from outside."""
-    before = [marks[name] for name in stage.after]
-    given = [content_hash(path) for path in stage.given]
-    return hashlib.sha256(json.dumps([stage.arguments, before, given]).encode()).hexdigest()
+def command_line(run: Path, stage: Stage) -> list[str]:
+    """The arguments with the run's folder in them."""
+    place = f"{run.resolve()}/"
+    return [argument.replace(RUN, place, 1) for argument in stage.arguments]
+
+
+def told_stages(run: Path) -> list[dict[str, Any]]:
+    """The records of a run's stages in their order, each with the inputs that its manifest names."""
+    records = [read_json(path) for path in (run / RECORDS).glob("*.json")]
+    told = []
+    for record in sorted(records, key=lambda one: one["began"]):
+        made = run / record["made"]
+        manifest = read_manifest(made) if made.is_dir() else None
+        inputs = {name: dict(one) for name, one in manifest.inputs.items()} if manifest else {}
+        told.append({name: record[name] for name in _TOLD} | {"inputs": inputs})
+    return told
+
+
+def put_aside(target: Path) -> None:
+    """Renames what an older command made to NAME.outdated, in place of an earlier one."""
+    aside = target.with_name(target.name + ".outdated")
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    target.rename(aside)
+
+
+def told_time(seconds: float) -> str:
+    """`40 s` or `12.5 min`."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
 def _record(run: Path, stage: Stage) -> dict[str, Any] | None:
     file = run / RECORDS / f"{stage.name}.json"
     return read_json(file) if file.is_file() else None
-
-
-def _made(run: Path, stage: Stage) -> bool:
-    return (run / stage.folder).exists()
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
-
-
-_INTERRUPTED = 130
-_TOLD = ("name", "title", "command", "seconds", "version")

@@ -1,0 +1,31 @@
+"""`hiwm run`: a whole experiment, from data to report, stage by stage; the same command goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hiwm.pipeline.experiment_plan import LINEAGE, Given, looped, prepared
+from hiwm.pipeline.report import PAGE
+from hiwm.pipeline.report_effort import demo_frames
+from hiwm.pipeline.run_about import write_about
+from hiwm.pipeline.run_stages import RUN, Execute, StageRunner, run_command
+from hiwm.policies.loading import shipped_policies
+from hiwm.recipes.experiment import ExperimentRecipe
+from hiwm.runfolder import hiwm_home, write_json
+
+
+def run_experiment(
+    given: Given, recipe: ExperimentRecipe, run: Path | None = None, execute: Execute = run_command
+) -> Path:
+    """Runs what is missing of an experiment; returns the page of its report. Raises StageFailed where a stage fails."""
+    place = run or hiwm_home() / "runs" / f"{given.task}-{recipe.name}"
+    place.mkdir(parents=True, exist_ok=True)
+    first, parts = prepared(given, recipe, shipped_policies())
+    stages = len(first) + len(looped(given, recipe, parts, frames=1).stages)
+    runner = StageRunner(place, stages, execute)
+    runner.go(first)
+    plan = looped(given, recipe, parts, demo_frames(place / parts.dataset.text.removeprefix(RUN)))
+    write_about(place, plan.about())
+    write_json(place / LINEAGE, plan.lineages())
+    runner.go(plan.stages)
+    return place / "report" / PAGE
