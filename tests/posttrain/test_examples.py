@@ -89,3 +89,28 @@ def test_a_policy_that_looks_itself_gets_pictures(source: Source) -> None:
     assert batch["observation.images.top"].shape == (2, 3, 32, 32)
     assert batch["observation.images.top"].max() <= 1
     assert batch[ACTION].shape == (2, 4, 2)
+
+
+def test_corrections_say_who_steered_and_what_counts(tmp_path: Path) -> None:
+    """Frames 0..5 the policy's, 6..11 a person's at full trust, 12.. at little trust."""
+    from hiwm.data.episode import Lineage
+    from hiwm.data.features import lerobot_features
+    from hiwm.data.source import open_source
+    from hiwm.data.writer import write_dataset
+    from hiwm.types import Kind
+    from tests.dot_world import DOT_NAMES, DOT_SPEC, _episode
+
+    episode = _episode(Kind.DEMO, 0)
+    person = np.arange(episode.length) >= 6
+    trust = np.where(np.arange(episode.length) < 12, 1.0, 0.5).astype(np.float32)
+    zeros = np.zeros(episode.length, np.int64)
+    corrected = dataclasses.replace(episode, lineage=Lineage(person, zeros, zeros, trust, "session"))
+    columns = lerobot_features(DOT_SPEC, DOT_NAMES, lineage=True)
+    write_dataset([corrected] * 4, DOT_SPEC, tmp_path / "made", "toy", DOT_NAMES, columns)
+    source = open_source(tmp_path / "made")
+    config = fresh_config("act", source.spec, None, {"chunk_size": 4, "n_action_steps": 4}, "cpu")
+    examples = open_examples(source, config, None, policy_weight=0.25)
+    np.testing.assert_allclose(examples.weight[:20], [0.25] * 6 + [1.0] * 6 + [0.5] * (episode.length - 12))
+    masked = examples.batch(np.array([4]))[f"{ACTION}_is_pad"]
+    assert masked.tolist() == [[False, False, True, True]]
+    assert set(config.input_features) | set(config.output_features) == {"observation.images.top", STATE, ACTION}

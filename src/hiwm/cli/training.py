@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import UseAppendAction, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from hiwm.cli.data import Dataset
 
@@ -108,3 +108,26 @@ def post_train(
     budget = Budget(None if minutes is None else minutes * 60, steps)
     added = [open_source(folder) for folder in corrections]
     print(run_training(policy, open_source(base), added, out, budget, recipe, longer, device, resume, threads))
+
+
+def serve_policy(policy: Positional[str], host: str = "127.0.0.1", port: int = 8000, device: str = "cpu") -> None:
+    """Serve a policy over openpi's WebSocket protocol, for robots and for hiwm on other machines (ws://HOST:PORT).
+
+    Args:
+        policy: A folder, or the name of a shipped policy.
+        host: Address to listen at.
+        port: Port to listen at.
+        device: cpu or cuda.
+    """
+    from hiwm.errors import BadCheckpoint
+    from hiwm.policies.adapter import LeRobotPolicy
+    from hiwm.policies.checkpoint import load_checkpoint
+    from hiwm.policies.loading import find_folder
+    from hiwm.policies.remote_server import serve_policy as run_server
+
+    checkpoint = load_checkpoint(find_folder(policy), device)
+    if checkpoint.spec is None:
+        raise BadCheckpoint(f"{policy} does not say which robot it is for (hiwm.json); train it with hiwm train-policy")
+    prompt = str(checkpoint.about.get("prompt", ""))
+    print(f"{policy} answers at ws://{host}:{port}", flush=True)
+    run_server(LeRobotPolicy(checkpoint, checkpoint.spec, prompt, device), checkpoint.spec, host, port)

@@ -7,6 +7,7 @@ corrections, for as long on base data alone, it makes the policy that a gain is 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from rich.console import Console
 from hiwm.data.features import read_sidecar
 from hiwm.data.source import Source
 from hiwm.errors import BadInput, SpecMismatch
-from hiwm.pipeline.manifest import write_manifest
+from hiwm.pipeline.manifest import read_manifest, write_manifest
 from hiwm.pipeline.train_policy import ABOUT_FORMAT, described, require_place, train
 from hiwm.pipeline.train_world import pick_device
 from hiwm.policies.checkpoint import Checkpoint, load_checkpoint, policy_hash
@@ -125,16 +126,30 @@ def require_same_robot(parent: Checkpoint, base: Source, source: Source) -> None
 
 
 def require_one_world(corrections: Sequence[Source]) -> None:
-    """Raises BadInput where corrections were made in different worlds or tasks: what they teach would not fit."""
-    made = {source.folder: (read_sidecar(source.folder) or {}) for source in corrections}
-    for what in ("world", "task"):
-        found = {str(sidecar[what]): folder for folder, sidecar in made.items() if sidecar.get(what)}
+    """Raises BadInput where corrections were made of different tasks or in different worlds: they would not fit."""
+    for what, made in (("tasks", _task_of), ("worlds", made_in)):
+        found = {one: source.folder for source in corrections for one in made(source.folder)}
         if len(found) > 1:
-            (one, first), (other, second) = list(found.items())[:2]
+            (first, folder), (second, other) = list(found.items())[:2]
             raise BadInput(
-                f"corrections of different {what}s: {first} was made in {one}, {second} in {other}; "
+                f"corrections of different {what}: {folder} is of {first}, {other} of {second}; "
                 "post-train on one at a time"
             )
+
+
+def made_in(folder: Path) -> list[str]:
+    """What a dataset's sessions ran in, by the manifests of the stages before it, as far as their folders are there."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return []
+    own = manifest.settings.get("dynamics")
+    found = [json.dumps(own, sort_keys=True)] if own else []
+    return found + [one for given in manifest.inputs.values() for one in made_in(Path(given["path"]))]
+
+
+def _task_of(folder: Path) -> list[str]:
+    task = (read_sidecar(folder) or {}).get("task")
+    return [str(task)] if task else []
 
 
 def _about(

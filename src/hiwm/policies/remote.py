@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class RemotePolicy:
 
     def __init__(self, address: str, spec: RobotSpec, prompt: str = "") -> None:
         self.address, self.spec, self.prompt = address, spec, prompt
+        self._opened = ExitStack()
         self._connection, self.about = self._connect()
 
     def start(self, seeds: Sequence[int]) -> list[PolicyMemory]:
@@ -50,7 +52,7 @@ class RemotePolicy:
 
     def close(self) -> None:
         """Ends the connection."""
-        self._connection.close()
+        self._opened.close()
 
     def _next(self, memory: PolicyMemory, seen: Observation) -> tuple[PolicyMemory, Floats]:
         memory = memory.saw(seen, 1)
@@ -85,7 +87,8 @@ class RemotePolicy:
 
     def _connect(self) -> tuple[ClientConnection, Any]:
         try:
-            connection = connect(self.address, compression=None, max_size=None, open_timeout=WAIT_S)
+            opened = connect(self.address, compression=None, max_size=None, open_timeout=WAIT_S)
+            connection: ClientConnection = self._opened.enter_context(opened)
             about = connection.recv(WAIT_S)
         except (OSError, WebSocketException, InvalidURI, ValueError) as error:
             raise BadInput(

@@ -66,6 +66,16 @@ class PolicyServer:
         return np.concatenate([action[None], ahead])
 
 
+def serve_policy(policy: Policy, spec: RobotSpec, host: str, port: int) -> None:
+    """Serves a policy until it is interrupted; raises BadInput where the port is taken."""
+    try:
+        server = serve(PolicyServer(policy, spec).talk, host, port, compression=None, max_size=None)
+    except OSError as error:
+        raise BadInput(f"cannot serve at {host}:{port} ({error}); give another --port") from error
+    with server:
+        server.serve_forever()
+
+
 @contextmanager
 def serving(policy: Policy, spec: RobotSpec, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Serves a policy in a thread while inside; gives the port (0 takes a free one)."""
