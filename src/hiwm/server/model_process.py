@@ -94,13 +94,19 @@ class ModelProcess:
 
     async def start(self) -> None:
         """Starts the worker and waits until its models are loaded; raises ModelError where they cannot be."""
+        async with self._turn:
+            if not self.alive:
+                await self._start()
+
+    async def _start(self) -> None:
         ours, theirs = socket.socketpair()
         arguments = (str(theirs.fileno()), self.settings.factory, json.dumps(dict(self.settings.values or {})))
-        self._process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", MODULE, *arguments, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
             env=dict(os.environ),
         )  # fmt: skip
         theirs.close()
+        self._process = process
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=2**20)
         try:
             ready = await asyncio.wait_for(self._receive(), LONGEST_LOAD_S)
@@ -112,7 +118,7 @@ class ModelProcess:
             raise ModelError(str(ready["error"]))
         self.spec, self.about = RobotSpec.from_json(json.loads(ready["spec"])), ready["about"]
         self.generation += 1
-        log("model started", pid=self._process.pid, generation=self.generation)
+        log("model started", pid=process.pid, generation=self.generation)
 
     async def stop(self) -> None:
         """Ends the worker."""
@@ -191,4 +197,4 @@ class ModelProcess:
     async def _restart(self) -> None:
         log("model restarts", generation=self.generation)
         await self.stop()
-        await self.start()
+        await self._start()
