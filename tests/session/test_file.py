@@ -385,7 +385,7 @@ def test_any_step_is_read_from_few_values(tmp_path: Path) -> None:
             file._database.set_trace_callback(asked.append)
             fresh.command(Command.REWIND, node=node)
             assert same_node(fresh.node(node), nodes[node - 1])
-            assert 1 <= len([statement for statement in asked if "FROM node_values" in statement]) <= 3
+            assert 1 <= len({statement for statement in asked if "FROM node_values" in statement}) <= 3
 
 
 def test_opening_reads_no_values(path: Path) -> None:
