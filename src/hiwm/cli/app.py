@@ -57,6 +57,7 @@ def _commands() -> SubcommandApp:
     app.command(training.train_policy)
     app.command(training.post_train)
     app.command(training.serve_policy)
+    app.command(training.ship_policy)
     app.command(stages.world_card)
     app.command(serve.serve)
     app.command(devices.bridge)

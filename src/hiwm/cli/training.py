@@ -131,3 +131,15 @@ def serve_policy(policy: Positional[str], host: str = "127.0.0.1", port: int = 8
     prompt = str(checkpoint.about.get("prompt", ""))
     print(f"{policy} answers at ws://{host}:{port}", flush=True)
     run_server(LeRobotPolicy(checkpoint, checkpoint.spec, prompt, device), checkpoint.spec, host, port)
+
+
+def ship_policy(policy: Positional[Path], out: Path) -> None:
+    """Copy a policy as it is handed on: weights in 16 bits, without what resuming its training needs.
+
+    Args:
+        policy: Folder of the policy.
+        out: Folder of the copy.
+    """
+    from hiwm.policies.shipping import ship_policy as run_copy
+
+    print(f"{out}: {run_copy(policy, out) / 1e6:.1f} MB")

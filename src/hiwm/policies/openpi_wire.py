@@ -50,7 +50,7 @@ def _unpacked(value: dict[Any, Any]) -> Any:
 
 
 def _plain(value: dict[Any, Any]) -> np.dtype[Any]:
-    kind = np.dtype(value[b"dtype"])
+    kind: np.dtype[Any] = np.dtype(value[b"dtype"])
     if kind.kind not in PLAIN:
         raise ValueError(f"an array of {kind}")
     return kind

@@ -12,7 +12,7 @@ from hiwm.data.columns import read_columns
 from hiwm.data.source import open_source
 from hiwm.errors import BadInput, SpecMismatch, UnknownName
 from hiwm.spec import RobotSpec
-from hiwm.types import Driver, Floats, Observation
+from hiwm.types import Doubles, Driver, Floats, Observation
 
 LEG = 12
 """Steps from one random target to the next."""
@@ -101,7 +101,7 @@ def _random(spec: RobotSpec) -> Choose:
     """From one random target to the next in LEG steps, at rest in each."""
     low, high = spec.action_low_a, spec.action_high_a
 
-    def target(seed: int, leg: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def target(seed: int, leg: int) -> Doubles:
         return np.random.default_rng(np.random.SeedSequence([abs(seed), leg])).uniform(low, high)
 
     def choose(memory: SimpleMemory, seen: Observation) -> Floats:
