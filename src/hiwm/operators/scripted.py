@@ -21,8 +21,11 @@ AGREE_M = 0.012
 """Two glances at a thing at rest differ by less, mostly; more, and the operator looks once more."""
 MOST_WAITS = 3
 """Steps that it waits for two glances to agree; then the last one has to do."""
-MOST_LEAD = 0.05
-"""How far a command may stand from the measured pose to be gone on from, as a share of each number's range."""
+MOST_LEAD = 0.15
+"""How far a command may stand from the measured pose to be gone on from, as a share of each number's range.
+
+Grippers are gone on with as they were told: a closed one measures open by what it holds.
+"""
 
 
 class Planner(Policy, Protocol):
@@ -41,12 +44,12 @@ class Planner(Policy, Protocol):
 class Hands:
     """An operator at work, as a value.
 
-    plan: the planner's memory. command: (A,) the last action. glance: the last one that showed the object whole.
-    waited: steps since it wanted to look. blind: steps since the object was last seen whole.
+    plan: the planner's memory. command: (A,) the last action, None where it is not known. glance: the last one that
+    showed the object whole. waited: steps since it wanted to look. blind: steps since the object was last seen whole.
     """
 
     plan: Any
-    command: Floats
+    command: Floats | None
     glance: Glance | None = None
     waited: int = 0
     blind: int = 0
@@ -58,11 +61,14 @@ class ScriptedOperator:
     def __init__(self, name: str, spec: RobotSpec, planner: Planner, eyes: Eyes) -> None:
         self.name, self.planner, self.eyes = name, planner, eyes
         self._range_a = spec.action_high_a - spec.action_low_a
+        self._grips_a = np.array(["gripper" in number.name for number in spec.action])
 
     def take_over(self, node: Node, before: Node | None, seed: int) -> Hands:
         """Takes the controls at a node; `before`: the node before it, for a second glance."""
         command = self._bumpless(node)
-        [plan] = self.planner.watch(self.planner.start([seed]), [replace(node.observation, state=command, truth=None)])
+        pose = node.observation.state if command is None else command
+        seen = replace(node.observation, truth=None, state=pose if self._absolute(node) else node.observation.state)
+        [plan] = self.planner.watch(self.planner.start([seed]), [seen])
         glances = self.eyes.read([before.observation]) if before is not None else []
         return Hands(plan, command, next((glance for glance in glances if glance.whole), None))
 
@@ -79,7 +85,7 @@ class ScriptedOperator:
             plans, actions = self.planner.act([after[i].plan for i in going], truths)
             for i, plan, action in zip(going, plans, actions, strict=True):
                 after[i] = replace(after[i], plan=plan, command=action, waited=0)
-        return after, [one.command for one in after]
+        return after, [one.command for one in after if one.command is not None]
 
     def rests(self, hands: Hands) -> bool:
         """Whether no skill is under way, so that the controls can change without leaving something half done."""
@@ -93,7 +99,7 @@ class ScriptedOperator:
         """The hands after a glance, and what to act on; None to wait. Within a skill nothing is decided."""
         last = hands.glance
         hands = replace(hands, glance=glance, blind=0) if glance.whole else replace(hands, blind=hands.blind + 1)
-        if not self.planner.looks_now(hands.plan):
+        if hands.command is None or not self.planner.looks_now(hands.plan):
             return hands, glance
         waiting = replace(hands, waited=hands.waited + 1)
         if not glance.whole:
@@ -102,13 +108,19 @@ class ScriptedOperator:
             return hands, self.eyes.between(last, glance)
         return (hands, glance) if hands.waited >= MOST_WAITS else (waiting, None)
 
-    def _bumpless(self, node: Node) -> Floats:
+    def _bumpless(self, node: Node) -> Floats | None:
         """What the hands were told last, as far as they are near it; else where they are.
 
         Where action and state are different numbers, only the last action is known.
         """
-        state = node.observation.state
-        if node.action is None or node.action.shape != state.shape:
-            return state if node.action is None else node.action
+        state, action = node.observation.state, node.action
+        if not self._absolute(node):
+            return action
+        if action is None:
+            return state
         near = MOST_LEAD * self._range_a
-        return np.asarray(state + np.clip(node.action - state, -near, near), np.float32)
+        return np.asarray(np.where(self._grips_a, action, state + np.clip(action - state, -near, near)), np.float32)
+
+    def _absolute(self, node: Node) -> bool:
+        """Whether actions are target poses: the same numbers as the state."""
+        return len(self._range_a) == len(node.observation.state)

@@ -13,6 +13,7 @@ def know_stored_values() -> None:
     """Registers the states of worlds and simulators and the memories of policies; a second call does nothing new."""
     choose_renderer()  # before anything imports mujoco
     from hiwm.policies.memory import PolicyMemory
+    from hiwm.policies.simple import SimpleMemory
     from hiwm.sims.gym_dynamics import ActionLog, GymState, list_actions
     from hiwm.sims.physics import Hold, SimState
     from hiwm.worldmodel.learned import WorldState
@@ -25,5 +26,5 @@ def know_stored_values() -> None:
         assert log is not None  # an empty log is None, and never asked for here
         return log
 
-    register(WorldState, Trace, SimState, Hold, GymState, PolicyMemory)
+    register(WorldState, Trace, SimState, Hold, GymState, PolicyMemory, SimpleMemory)
     register_folded(ActionLog, list_actions, linked)
