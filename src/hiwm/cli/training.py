@@ -22,6 +22,7 @@ def train_policy(
     batch: int = 128,
     learning_rate: float = 1e-3,
     noise: float = 0.01,
+    encoder_share: float = 0.4,
     seed: int = 0,
     device: str = "auto",
     resume: bool = False,
@@ -41,6 +42,7 @@ def train_policy(
         batch: Windows a step.
         learning_rate: At its highest.
         noise: Added to the scaled numbers that the policy sees.
+        encoder_share: Of the time, for the encoder of a policy that sees numbers only; 0 leaves it as it is.
         seed: Of weights, noise and order.
         device: auto, cpu or cuda.
         resume: Go on with the training in the folder.
@@ -50,7 +52,9 @@ def train_policy(
     from hiwm.pipeline.train_policy import train_policy as run_training
     from hiwm.posttrain.training import Budget, PolicyTraining
 
-    training = PolicyTraining(batch=batch, learning_rate=learning_rate, noise=noise, seed=seed)
+    training = PolicyTraining(
+        batch=batch, learning_rate=learning_rate, noise=noise, encoder_share=encoder_share, seed=seed
+    )
     recipe = PolicyRecipe(policy, parsed_settings(setting), kinds, eye, training)
     budget = Budget(None if minutes is None else minutes * 60, steps)
     print(run_training(dataset.open(), out, budget, recipe, device, resume, threads))
@@ -70,6 +74,7 @@ def post_train(
     batch: int = 128,
     learning_rate: float = 2e-4,
     noise: float = 0.01,
+    encoder_share: float = 0.4,
     seed: int = 0,
     device: str = "auto",
     resume: bool = False,
@@ -91,6 +96,7 @@ def post_train(
         batch: Windows a step.
         learning_rate: At its highest.
         noise: Added to the scaled numbers that the policy sees.
+        encoder_share: Of the time, for the encoder of a policy that sees numbers only; 0 leaves it as it is.
         seed: Of noise and order.
         device: auto, cpu or cuda.
         resume: Go on with the training in the folder.
@@ -103,7 +109,9 @@ def post_train(
     from hiwm.pipeline.post_train import post_train as run_training
     from hiwm.posttrain.training import Budget
 
-    training = replace(gentle(), batch=batch, learning_rate=learning_rate, noise=noise, seed=seed)
+    training = replace(
+        gentle(), batch=batch, learning_rate=learning_rate, noise=noise, encoder_share=encoder_share, seed=seed
+    )
     recipe = PostRecipe(share, policy_weight, kinds, training)
     budget = Budget(None if minutes is None else minutes * 60, steps)
     added = [open_source(folder) for folder in corrections]

@@ -62,17 +62,17 @@ def small_pi0(sizes: SmallSizes | None, tokenizer: Path | None = None) -> Iterat
         yield
         return
     from lerobot.policies.pi0 import modeling_pi0, processor_pi0
+    from lerobot.processor import TokenizerProcessorStep
 
     with contextlib.ExitStack() as stack:
         for name, small in _small_names(modeling_pi0, sizes).items():
             stack.enter_context(mock.patch.object(modeling_pi0, name, small))
         if tokenizer is not None:
-            step = processor_pi0.TokenizerProcessorStep
             stack.enter_context(
                 mock.patch.object(
                     processor_pi0,
                     "TokenizerProcessorStep",
-                    lambda **settings: step(**settings | {"tokenizer_name": str(tokenizer)}),
+                    lambda **settings: TokenizerProcessorStep(**settings | {"tokenizer_name": str(tokenizer)}),
                 )
             )
         yield
@@ -130,5 +130,6 @@ def write_tokenizer(folder: Path) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     names = dict(zip(("pad_token", "bos_token", "eos_token"), special, strict=True))
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)  # type: ignore[no-untyped-call]
+    made.save_pretrained(folder)
     return folder
