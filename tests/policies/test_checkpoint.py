@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from hiwm.errors import BadCheckpoint
 from hiwm.policies.checkpoint import ABOUT, load_checkpoint, policy_hash
+from hiwm.policies.features import inputs_of
 from tests.policies.made import seen
 
 
@@ -22,7 +23,7 @@ def _without(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
 
-def _changed(change: Callable[[dict[str, torch.Tensor]], None]) -> Callable[[Path], None]:
+def _changed(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         weights = load_file(folder / "model.safetensors")
         change(weights)
@@ -80,8 +81,7 @@ def test_the_whole_folder_is_a_lerobot_checkpoint(policy: Path) -> None:
     batch = pre({"observation.images.top": picture, "observation.state": torch.from_numpy(observation.state.copy())})
     assert "observation.images.top" not in batch
     assert (
-        batch["observation.environment_state"].shape[-1]
-        == config.input_features["observation.environment_state"].shape[0]
+        batch["observation.environment_state"].shape[-1] == inputs_of(config)["observation.environment_state"].shape[0]
     )
 
 

@@ -1,6 +1,7 @@
 """The encoder of a policy's numbers: what it appends, what it keeps on disk, and what its loss counts."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,8 +35,10 @@ def test_features_stand_behind_the_numbers_for_windows_and_single_moments() -> N
 
 def test_a_saved_pipeline_gives_the_same_features(tmp_path: Path) -> None:
     encoder = step()
-    PolicyProcessorPipeline(steps=[encoder], name="policy_preprocessor").save_pretrained(tmp_path)
-    again = PolicyProcessorPipeline.from_pretrained(tmp_path, config_filename="policy_preprocessor.json").steps[0]
+    PolicyProcessorPipeline[Any, Any](steps=[encoder], name="policy_preprocessor").save_pretrained(tmp_path)
+    again = (
+        PolicyProcessorPipeline[Any, Any].from_pretrained(tmp_path, config_filename="policy_preprocessor.json").steps[0]
+    )
     assert isinstance(again, EncoderStep)
     assert again.get_config() == encoder.get_config()
     torch.testing.assert_close(again.observation(seen())[ENVIRONMENT], encoder.observation(seen())[ENVIRONMENT])
@@ -54,6 +57,6 @@ def test_masked_actions_do_not_count_and_imitation_learns() -> None:
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     for _ in range(100):
         optimiser.zero_grad()
-        net.loss(batch).backward()
+        net.loss(batch).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     assert net.loss(batch).item() < 0.3 * before

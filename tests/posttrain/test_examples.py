@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hiwm.policies.features import ACTION, ENVIRONMENT, STATE
 from hiwm.posttrain import examples as module
 from hiwm.posttrain.examples import Examples, open_examples
 from hiwm.posttrain.fresh import fresh_config
+from hiwm.types import Floats
 from tests.policies.made import SMALL
 
 
@@ -51,7 +53,12 @@ def test_an_eye_reads_every_frame_once(
 ) -> None:
     calls: list[int] = []
     reading = EyeStep.read
-    monkeypatch.setattr(EyeStep, "read", lambda self, *given: calls.append(1) or reading(self, *given))
+
+    def counted(self: EyeStep, *given: Any) -> Floats:
+        calls.append(1)
+        return reading(self, *given)
+
+    monkeypatch.setattr(EyeStep, "read", counted)
     eye = open_eye(estimator)
     config = fresh_config("diffusion", source.spec, eye, SMALL, "cpu")
     first = open_examples(source, config, eye)

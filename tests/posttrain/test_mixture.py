@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,12 @@ def examples(source: Source, estimator: Path) -> Examples:
 def test_shares_hold_in_every_batch(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
     draw = Examples.draw
-    monkeypatch.setattr(Examples, "draw", lambda self, count, rng: drawn.append(count) or draw(self, count, rng))
+
+    def counted(self: Examples, count: int, rng: np.random.Generator) -> dict[str, Any]:
+        drawn.append(count)
+        return draw(self, count, rng)
+
+    monkeypatch.setattr(Examples, "draw", counted)
     batch = Mixture((examples, examples), (0.75, 0.25), {}).draw(16, np.random.default_rng(0))
     assert sum(drawn) == 16
     assert drawn[0] in (12, 13)

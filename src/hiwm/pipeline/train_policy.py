@@ -59,7 +59,7 @@ def train_policy(
     eye = _open_eye(recipe, source)
     checkpoint = _start(recipe, source, eye, place)
     examples = open_examples(source, checkpoint.config, eye, recipe.kinds, show=console.print)
-    about = {
+    about: dict[str, Any] = {
         "format": ABOUT_FORMAT,
         "spec": source.spec.to_json(),
         "prompt": source.episodes.prompts[0],

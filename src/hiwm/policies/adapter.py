@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hiwm.errors import SpecMismatch
 from hiwm.policies.checkpoint import Checkpoint
-from hiwm.policies.features import ACTION, STATE
+from hiwm.policies.features import ACTION, STATE, action_width, inputs_of
 from hiwm.policies.memory import PolicyMemory
 from hiwm.spec import RobotSpec
 from hiwm.types import Driver, Floats, Observation
@@ -39,7 +39,7 @@ class LeRobotPolicy:
         self._actions = int(getattr(config, "n_action_steps", 1))
         eye = checkpoint.eye
         looked_at = eye.camera_names if eye is not None else []
-        own = [name for name, feature in config.input_features.items() if feature.type is FeatureType.VISUAL]
+        own = [name for name, feature in inputs_of(config).items() if feature.type is FeatureType.VISUAL]
         self._cameras = list(dict.fromkeys([*looked_at, *(name for name in own if "empty_camera" not in name)]))
         self._noise_shape = _noise_shape(checkpoint)
         self._check()
@@ -142,7 +142,7 @@ class LeRobotPolicy:
                     f"the policy looks at {name} of {shape}, {robot} shows {have.get(name, 'no such camera')}; "
                     "use a policy for these cameras, or record with its own"
                 )
-        width = self.checkpoint.config.output_features[ACTION].shape[0]
+        width = action_width(self.checkpoint.config)
         if width < len(self.spec.action):
             raise SpecMismatch(
                 f"the policy acts in {width} numbers, {robot} takes {len(self.spec.action)}; "
@@ -152,7 +152,7 @@ class LeRobotPolicy:
 
 def _looked_at(checkpoint: Checkpoint, cameras: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """The shapes (3, H, W) that a policy and its eye want of the cameras."""
-    own, eye = checkpoint.config.input_features, checkpoint.eye
+    own, eye = inputs_of(checkpoint.config), checkpoint.eye
     shapes = {name: tuple(own[name].shape) for name in cameras if name in own}
     if eye is not None:
         shapes |= {camera["name"]: (3, camera["height"], camera["width"]) for camera in eye.cameras}
@@ -169,8 +169,8 @@ def _noise_shape(checkpoint: Checkpoint) -> tuple[int, ...] | None:
         return None
     if getattr(config, "noise_scheduler_type", "DDIM") != "DDIM":
         return None
-    width = getattr(config, "max_action_dim", None) or config.output_features[ACTION].shape[0]
-    return (int(getattr(config, "horizon", None) or config.chunk_size), int(width))
+    steps = len(config.action_delta_indices or ())
+    return (steps, int(getattr(config, "max_action_dim", None) or action_width(config)))
 
 
 def _noise(memory: PolicyMemory, shape: tuple[int, ...]) -> Tensor:

@@ -59,13 +59,14 @@ class Imitation(nn.Module):
         """(B, chunk, A) scaled actions."""
         features = self.encoder(torch.cat([environment_bte, state_bts], -1))
         chunk: Tensor = self.head(torch.cat([features, state_bts], -1).flatten(1))
-        return chunk.unflatten(1, self.chunk)
+        return chunk.view(-1, *self.chunk)
 
     def loss(self, batch: dict[str, Any]) -> Tensor:
         """Mean absolute difference over the actions that count: rare ends do not pull. batch: without features."""
         gap = (self(batch[ENVIRONMENT], batch[STATE]) - batch[ACTION]).abs().mean(2)
         counts = ~batch[f"{ACTION}_is_pad"]
-        return (gap * counts).sum() / counts.sum().clamp(min=1)
+        loss: Tensor = (gap * counts).sum() / counts.sum().clamp(min=1)
+        return loss
 
 
 @ProcessorStepRegistry.register("hiwm_encoder")

@@ -105,7 +105,7 @@ class EyeStep(ObservationProcessorStep):
         if str(pictures_nchw.device) != self._device:
             self._device = str(pictures_nchw.device)
             self._net.to(pictures_nchw.device)
-        numbers = torch.cat([self._net(part * 2 - 1)[0] for part in pictures_nchw.split(BATCH)])
+        numbers = torch.cat([self._net(part * 2 - 1)[0] for part in torch.split(pictures_nchw, BATCH)])
         truth_nk = self._targets.decode(numbers.cpu().numpy())[:, : len(self._targets.truth)]
         seen = object_numbers(truth_nk, states_ns.cpu().numpy(), self._targets, self.objects)
         return torch.from_numpy(seen).to(pictures_nchw.device)
@@ -177,7 +177,7 @@ def object_numbers(
         for hand in find_points(targets.state):
             x, y = (states_ns[:, hand.axes[:2]] - place[:, :2]).T
             columns.append(np.stack([np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x], 1))
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    return np.ascontiguousarray(np.concatenate(columns, axis=1), np.float32)
 
 
 def _points(targets: Targets, objects: list[str] | tuple[str, ...]) -> list[Point]:

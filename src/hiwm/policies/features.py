@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from lerobot.configs import FeatureType, PolicyFeature
+from lerobot.configs import FeatureType, PolicyFeature, PreTrainedConfig
 from torch import Tensor
 
 from hiwm.spec import NumberSpec, RobotSpec
@@ -40,6 +40,16 @@ def input_features(spec: RobotSpec, pictures: bool, extra: Mapping[str, int]) ->
 def output_features(spec: RobotSpec) -> dict[str, PolicyFeature]:
     """The output of a policy: the action."""
     return {ACTION: PolicyFeature(FeatureType.ACTION, (len(spec.action),))}
+
+
+def inputs_of(config: PreTrainedConfig) -> dict[str, PolicyFeature]:
+    """A policy's inputs by name."""
+    return config.input_features or {}
+
+
+def action_width(config: PreTrainedConfig) -> int:
+    """How many numbers a policy's action has."""
+    return int((config.output_features or {})[ACTION].shape[0])
 
 
 def number_stats(values_nk: Floats, least_k: Floats) -> dict[str, Tensor]:

@@ -198,7 +198,7 @@ def _read_block(path: Path, eye: EyeStep, cameras: list[NDArray[np.uint8]], stat
         pass
     seen = eye.read(np.concatenate([frames[rows] for frames in cameras], -1), states_ns[rows])
     with full_disk_is_clear("keeping what the eye has read"):
-        write_bytes(path, save({"read": seen}))
+        write_bytes(path, save({"read": np.ascontiguousarray(seen)}))  # it writes the bytes as they lie
     return seen
 
 

@@ -23,7 +23,9 @@ from hiwm.policies.features import (
     ENVIRONMENT,
     STATE,
     Stats,
+    action_width,
     input_features,
+    inputs_of,
     least_ranges,
     number_stats,
     output_features,
@@ -84,7 +86,8 @@ def fresh_policy(
     stats = dataset_stats(source, eye)
     encoder = fresh_encoder(config, eye)
     if encoder is not None:
-        config.input_features[ENVIRONMENT] = PolicyFeature(FeatureType.ENV, (encoder.seen + encoder.features,))
+        seen = PolicyFeature(FeatureType.ENV, (encoder.seen + encoder.features,))
+        config.input_features = inputs_of(config) | {ENVIRONMENT: seen}
     with tempfile.TemporaryDirectory() as place, small_pi0(small, write_tokenizer(Path(place)) if small else None):
         policy = get_policy_class(name)(config)
         pre, post = make_pre_post_processors(config, dataset_stats=stats)
@@ -139,7 +142,7 @@ def dataset_stats(source: Source, eye: EyeStep | None) -> Stats:
         stats[STATE] = number_stats(state, least)
     if eye is not None:
         seen = _known_numbers(eye, columns.truth_nk, columns.state_ns, rows)
-        own = np.full(seen.shape[1], 1e-3, np.float32)
+        own: Floats = np.full(seen.shape[1], 1e-3, np.float32)
         if eye.into == STATE:
             seen, own = np.concatenate([state, seen], 1), np.concatenate([least, own])
         stats[eye.into] = number_stats(seen, own)
@@ -161,9 +164,9 @@ def fresh_encoder(config: PreTrainedConfig, eye: EyeStep | None) -> EncoderStep 
     """An encoder for a diffusion policy that sees nothing but numbers, None for every other."""
     if eye is None or config.type != "diffusion" or eye.into != ENVIRONMENT:
         return None
-    actions = (len(config.action_delta_indices), config.output_features[ACTION].shape[0])
-    state = config.input_features[STATE].shape[0]
-    return EncoderStep(seen=eye.width, state=state, moments=len(config.observation_delta_indices), chunk=actions)
+    actions = (len(config.action_delta_indices or ()), action_width(config))
+    state, moments = inputs_of(config)[STATE].shape[0], len(config.observation_delta_indices or ())
+    return EncoderStep(seen=eye.width, state=state, moments=moments, chunk=actions)
 
 
 def put_before_normaliser(pre: Any, eye: EyeStep | None) -> None:

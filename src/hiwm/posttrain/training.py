@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from hiwm.errors import BadInput, StageFailed
 from hiwm.policies.checkpoint import Checkpoint, save_checkpoint
 from hiwm.policies.encoder import EncoderStep
+from hiwm.policies.features import inputs_of
 from hiwm.posttrain.mixture import Mixture
 from hiwm.posttrain.resume import load_state, save_state
 from hiwm.runfolder import full_disk_is_clear, read_json, write_json
@@ -95,8 +96,8 @@ class PolicyTrainer:
         self.kept = _nets(checkpoint).train()
         self.net = copy.deepcopy(self.kept).train()
         self.numbers = _without_encoder(checkpoint.pre)
-        self.parameters = [p for p in self.net.parameters() if p.requires_grad]
-        self.averages = [p for p in self.kept.parameters() if p.requires_grad]
+        self.parameters: list[Tensor] = [p for p in self.net.parameters() if p.requires_grad]
+        self.averages: list[Tensor] = [p for p in self.kept.parameters() if p.requires_grad]
         self.device = self.parameters[0].device
         groups = [
             {"params": list(net.parameters()), "weight_decay": getattr(config, DECAY[name])}
@@ -105,7 +106,7 @@ class PolicyTrainer:
         self.optimiser = torch.optim.AdamW(groups, config.learning_rate, (0.9, 0.99), fused=True)
         self.noisy = [
             name
-            for name, feature in checkpoint.config.input_features.items()
+            for name, feature in inputs_of(checkpoint.config).items()
             if feature.type in (FeatureType.STATE, FeatureType.ENV)
         ]
         self.progress = Progress()
