@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,9 +57,8 @@ def code_of(page: Client) -> str:
     return next(m.code for m in reversed(page.messages) if isinstance(m, wire.PairCode))
 
 
-def steps_by(page: Client, device: str) -> list[wire.Step]:
+def device_steps(page: Client) -> list[wire.Step]:
     """Steps of the session that the page looks at which came from a device's client."""
-    assert page.state is not None
     return [m for m in page.messages if isinstance(m, wire.Step) and m.client is not None and m.client != page.name]
 
 
@@ -95,6 +95,7 @@ def arms(pan_deg: float = 0.0) -> dict[str, float]:
     return {name: 0.0 for name, _ in BI_SO_LEADER} | {"left_shoulder_pan.pos": pan_deg}
 
 
+@pytest.mark.timeout(300)  # the command imports LeRobot, which takes a busy machine a minute
 def test_leader_arms_steer_through_the_command(console: str) -> None:
     with steering(console) as page:
         assert page.state is not None
@@ -102,15 +103,15 @@ def test_leader_arms_steer_through_the_command(console: str) -> None:
         command = [sys.executable, "-c", RUN, "bridge", "--url", console.partition("#")[0], "--code", code_of(page)]
         command += ["--teleop", "fake_bi_so_leader", "--package", "fake_leader", "--option", "swing_deg=30"]
         process = subprocess.Popen(
-            command, env={**__import__("os").environ, "PYTHONPATH": FAKES}, text=True, stdin=subprocess.DEVNULL,
+            command, env={**os.environ, "PYTHONPATH": FAKES}, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        assert page.wait(lambda: len(steps_by(page, "fake_bi_so_leader")) >= 15, 90)
+        assert page.wait(lambda: len(device_steps(page)) >= 15, 200)
         process.send_signal(signal.SIGINT)
         said, wrong = process.communicate(timeout=30)
         assert process.returncode == 0, wrong
         assert "steps sent" in said
-        poses = np.array([step.commanded for step in steps_by(page, "fake_bi_so_leader")])
+        poses = np.array([step.commanded for step in device_steps(page)])
     assert np.abs(poses[0] - before).max() < 0.05
     assert np.ptp(poses[:, 0]) > 0.01
     assert np.ptp(poses[:, 7:10]) == pytest.approx(np.ptp(before[7:10]), abs=1e-5)
@@ -123,7 +124,7 @@ def test_a_takeover_makes_no_jump_and_the_clutch_moves_the_arms_alone(console: s
         console.partition("#")[0], device=device_spec("arms", declared), code=code_of(page)
     ) as client, acting(client, device, "arms", declared) as bridge:  # fmt: skip
         assert client.wait(lambda: bridge.steering)
-        start = np.array(client.state.commanded) if client.state else None
+        start = commanded(client)
         one_step(bridge, client)
         assert commanded(client) == pytest.approx(start, abs=1e-5)
         device.values["left_shoulder_pan.pos"] = 44.0
@@ -190,8 +191,15 @@ def test_a_device_that_fails_ends_the_bridge() -> None:
     device = make_teleop("fake_bi_so_leader", ["fails_after=2"], "tests.bridge.fake_leader")
     newest = Newest(device, rate_hz=1000)
     with pytest.raises(ConnectionError, match="unplugged"):
-        until(lambda: newest.take() and threading.Event().wait(0.01))
+        take_for_long(newest)
     newest.close()
+    assert newest.count == 2
+
+
+def take_for_long(newest: Newest) -> None:
+    for _ in range(1000):
+        newest.take()
+        time.sleep(0.01)
 
 
 def test_a_wrong_code_is_one_line(console: str) -> None:

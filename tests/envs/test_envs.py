@@ -91,6 +91,15 @@ def test_time_is_up_after_the_most_steps() -> None:
     assert ends == [(False, False), (False, False), (False, True)]
 
 
+def test_success_that_is_read_when_time_is_up_counts() -> None:
+    env = toy_env(max_steps=20, hold_steps=99)
+    env.reset(seed=0)
+    assert env.episode is not None
+    goal = env.episode.state.goal
+    infos = [env.step(goal)[4] for _ in range(20)]
+    assert [info["is_success"] for info in infos] == [False] * 19 + [True]
+
+
 def test_a_kept_episode_is_a_rewind() -> None:
     env = toy_env()
     env.reset(seed=1)

@@ -31,7 +31,7 @@ COMMON = [*ROBOT, f"--robot.scenes={SCENES}", "--robot.id=nowhere", *TELEOP]
 
 @pytest.fixture(scope="module")
 def robot() -> WorldRobot:
-    made = make_robot_from_config(WorldRobotConfig(sim="push_t", scenes=SCENES, max_steps=2, next_scene=True))
+    made = make_robot_from_config(WorldRobotConfig(sim="push_t", scenes=SCENES))
     assert isinstance(made, WorldRobot)
     return made
 
@@ -65,15 +65,25 @@ def test_an_action_sent_is_a_step(robot: WorldRobot) -> None:
     assert not robot.is_connected
 
 
-def test_the_next_scene_begins_when_time_is_up(robot: WorldRobot) -> None:
+def test_the_next_scene_begins_when_time_is_up() -> None:
+    robot = WorldRobot(WorldRobotConfig(sim="push_t", scenes=SCENES, max_steps=2, next_scene=True))
     robot.connect()
-    first = robot.get_observation()["top"]
+    firsts = [robot.get_observation()["top"]]
     for _ in range(2):
-        robot.send_action(home(robot))
-    second = robot.get_observation()["top"]
+        for _ in range(2):
+            robot.send_action(home(robot))
+        firsts.append(robot.get_observation()["top"])
+    assert not np.array_equal(firsts[0], firsts[1])
+    assert np.array_equal(firsts[0], firsts[2])  # after the last scene comes the first
+    robot.disconnect()
+
+
+def test_without_that_the_robot_stays_where_it_is() -> None:
+    robot = WorldRobot(WorldRobotConfig(sim="push_t", scenes=SCENES, max_steps=1))
+    robot.connect()
     for _ in range(2):
-        robot.send_action(home(robot))
-    assert np.array_equal(robot.get_observation()["top"], first) or not np.array_equal(second, first)
+        robot.send_action({**home(robot), "left_x.pos": -0.05})
+    assert robot.get_observation()["left_x.pos"] > -0.15
     robot.disconnect()
 
 
@@ -119,7 +129,8 @@ def test_lerobot_record_writes_a_dataset_from_the_world(
     assert dataset.num_episodes == 2
     assert dataset.num_frames >= 2
     assert dataset.features["action"]["names"][0] == "left_x.pos"
-    assert dataset[0]["observation.images.top"].shape == (3, 128, 128)
+    first: Any = dataset[0]
+    assert first["observation.images.top"].shape == (3, 128, 128)
     assert dataset.meta.robot_type == "hiwm_world"
 
 
@@ -144,8 +155,9 @@ def test_lerobot_rollout_takes_corrections_in_the_world(with_fakes: str, tmp_pat
     assert "Rollout finished" in said, said[-3000:]
     dataset = LeRobotDataset("local/rollout_dagger", root=place, video_backend="pyav")
     assert dataset.num_episodes == 1
-    assert all(bool(dataset[i]["intervention"]) for i in range(dataset.num_frames))
-    assert dataset[0]["action"].shape == (14,)
+    frames: list[Any] = [dataset[i] for i in range(dataset.num_frames)]
+    assert all(bool(frame["intervention"]) for frame in frames)
+    assert frames[0]["action"].shape == (14,)
 
 
 def typed_into(command: list[str], keys: tuple[tuple[str, bytes], ...], place: Path) -> str:

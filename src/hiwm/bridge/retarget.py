@@ -75,7 +75,7 @@ class Retarget:
     right: SoArm = USUAL_ARM
     scale: float = 1.0
 
-    def press(self, sample: Mapping[str, float], commanded_14: Sequence[float]) -> tuple[Grip, Grip]:
+    def press(self, sample: Mapping[str, float], commanded_14: Sequence[float] | Floats | Doubles) -> tuple[Grip, Grip]:
         """The clutch's rising edge; `follow` goes on from it. Raises SpecMismatch where a number is missing."""
         commanded = np.asarray(commanded_14, float).reshape(2, 7)
         left, right = (

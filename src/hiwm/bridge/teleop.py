@@ -7,11 +7,11 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Protocol
 
 import draccus
 from lerobot import teleoperators
-from lerobot.configs.parser import load_plugin
 from lerobot.teleoperators import TeleoperatorConfig, make_teleoperator_from_config
 
 from hiwm.bridge.retarget import BI_SO_LEADER, HANDS, Retarget
@@ -80,8 +80,7 @@ def make_teleop(kind: str, options: Sequence[str] = (), package: str | None = No
 
     package: one to import first, which brings further types. Raises UnknownName and BadInput.
     """
-    _import_types(package)
-    known = TeleoperatorConfig.get_known_choices()
+    known = _known_types(kind, package)
     if kind not in known:
         raise UnknownName("teleoperator", kind, known)
     try:
@@ -94,14 +93,23 @@ def make_teleop(kind: str, options: Sequence[str] = (), package: str | None = No
         raise BadInput(f"{kind} needs a package that is not installed: {error}") from error
 
 
-def _import_types(package: str | None) -> None:
-    """LeRobot's own teleoperators register themselves when they are imported; some need what is not installed."""
-    for module in pkgutil.iter_modules(teleoperators.__path__):
-        if module.ispkg:
-            with suppress(ImportError):
-                importlib.import_module(f"{teleoperators.__name__}.{module.name}")
+def _known_types(kind: str, package: str | None) -> Mapping[str, Any]:
+    """Config classes by type. LeRobot's own register themselves on import, which takes long: only as far as needed."""
     if package is not None:
-        load_plugin(package)
+        _import_all(importlib.import_module(package))
+    names = sorted(module.name for module in pkgutil.iter_modules(teleoperators.__path__) if module.ispkg)
+    for name in sorted(names, key=lambda name: name != kind):
+        if kind in TeleoperatorConfig.get_known_choices():
+            break
+        with suppress(ImportError):  # some need what is not installed
+            importlib.import_module(f"{teleoperators.__name__}.{name}")
+    return TeleoperatorConfig.get_known_choices()
+
+
+def _import_all(package: ModuleType) -> None:
+    """As LeRobot's `discover_packages_path` does it; its own function would import all of LeRobot."""
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 
 
 def _fields(config: Any) -> str:

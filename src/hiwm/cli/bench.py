@@ -13,9 +13,9 @@ from hiwm.errors import BadInput
 
 
 def commands() -> SubcommandApp:
-    """`collect`, `expert`, `reader` and `world`."""
+    """One command for each thing that is measured."""
     app = SubcommandApp()
-    for command in (collect, expert, reader, world):
+    for command in (collect, expert, reader, world, loop, rewind):
         app.command(command)
     return app
 
@@ -124,6 +124,84 @@ def world(
     if "kinds" in figures:
         Console().print(world_table(figures))
     Console().print(groups_table(figures))
+
+
+def loop(
+    task: Positional[str],
+    world: str | None = None,
+    sim: str | None = None,
+    policy: str = "push_t",
+    sessions: int = 1,
+    steps: int = 200,
+    threads: int | None = None,
+    json: Path | None = None,
+) -> None:
+    """Measure how many steps a second a policy makes in a world, with judge and trust; chunks told apart.
+
+    Args:
+        task: The simulated task that scenes are taken from, for example push_t.
+        world: Folder of a world, or the name of a shipped one; by default the task's.
+        sim: Measure in this simulated task in place of a world.
+        policy: Folder of a policy, or a name that hiwm knows.
+        sessions: How many scenes are stepped together.
+        steps: How many steps are timed.
+        threads: Threads of the processor; by default as many as there are cores.
+        json: File for the figures.
+    """
+    _require_some("--sessions", sessions)
+    _require_some("--steps", steps)
+    from hiwm.bench.loop import bench_loop
+    from hiwm.bench.setting import open_setting
+
+    with open_setting(task, world, sim, policy, sessions, threads) as setting:
+        figures = bench_loop(setting.dynamics, setting.policy, setting.scenes, steps)
+    _report(setting.about | figures, json)
+
+
+def rewind(
+    task: Positional[str],
+    world: str | None = None,
+    sim: str | None = None,
+    policy: str = "push_t",
+    nodes: int = 6000,
+    rewinds: int = 500,
+    rolled: int = 100,
+    seed: int = 0,
+    threads: int | None = None,
+    json: Path | None = None,
+) -> None:
+    """Measure how long it takes to rewind to any step of a long session, from the disk.
+
+    Args:
+        task: The simulated task that the scene is taken from, for example push_t.
+        world: Folder of a world, or the name of a shipped one; by default the task's.
+        sim: Measure sessions of this simulated task in place of a world's.
+        policy: Folder of a policy, or a name that hiwm knows.
+        nodes: Length of the session.
+        rewinds: How many rewinds are timed, to nodes drawn at random.
+        rolled: Steps of the rollout that the session is made of, over and over.
+        seed: Seed of the draw.
+        threads: Threads of the processor; by default as many as there are cores.
+        json: File for the figures.
+    """
+    _require_some("--rewinds", rewinds)
+    _require_some("--rolled", rolled)
+    if nodes < 2:
+        raise BadInput(f"expected --nodes of at least 2, got {nodes}")
+    from tempfile import TemporaryDirectory
+
+    from hiwm.bench.rewind import bench_rewind
+    from hiwm.bench.setting import open_setting
+    from hiwm.runfolder import hiwm_home
+
+    with (
+        open_setting(task, world, sim, policy, 1, threads) as setting,
+        TemporaryDirectory(prefix="bench-rewind-", dir=hiwm_home()) as folder,
+    ):
+        figures = bench_rewind(
+            setting.dynamics, setting.policy, setting.scenes[0], Path(folder), nodes, rewinds, rolled, seed
+        )
+    _report(setting.about | figures, json)
 
 
 def _require_some(flag: str, count: int) -> None:

@@ -48,6 +48,11 @@ class Episode:
         return self.terminated or self.truncated
 
     @property
+    def success(self) -> bool:
+        """The episode has ended, and success is read at its end."""
+        return self.over and bool(self.reading.success)
+
+    @property
     def reward(self) -> float:
         """Progress, 0..1; where nobody can say it, 1 for success."""
         progress = self.reading.progress
@@ -55,9 +60,9 @@ class Episode:
 
     @property
     def info(self) -> dict[str, Any]:
-        """`is_success` (held for long enough), `progress` and `trust` (NaN where unknown), and the scene's id."""
+        """`is_success` (at the end), `progress` and `trust` (NaN where unknown), and the scene's id."""
         return {
-            "is_success": self.terminated,
+            "is_success": self.success,
             "progress": _number(self.reading.progress),
             "trust": _number(self.reading.trust),
             "scene": self.scene.id,

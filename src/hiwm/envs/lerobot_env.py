@@ -16,6 +16,7 @@ from lerobot.envs import EnvConfig
 from hiwm.envs.making import Place
 from hiwm.envs.shapes import ONE_CAMERA
 from hiwm.envs.vector_env import WorldVectorEnv
+from hiwm.evaluation.ending import HELD_STEPS
 from hiwm.spec import RobotSpec
 
 ENV_TYPE = "hiwm_world"
@@ -30,7 +31,7 @@ class HiwmWorldEnvConfig(EnvConfig):  # type: ignore[no-untyped-call]
     sim: str | None = None
     scenes: str | None = None
     episode_length: int | None = None
-    hold_steps: int = 1
+    hold_steps: int = HELD_STEPS
     look: str = "plain"
 
     def __post_init__(self) -> None:

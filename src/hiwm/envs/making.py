@@ -12,6 +12,7 @@ from hiwm.envs.episodes import Rules
 from hiwm.envs.vector_env import WorldVectorEnv
 from hiwm.envs.world_env import WorldEnv
 from hiwm.errors import BadInput
+from hiwm.evaluation.ending import HELD_STEPS
 from hiwm.interfaces import Dynamics
 from hiwm.pipeline.dynamics import open_dynamics
 from hiwm.pipeline.scenes import errand_of, parse_scenes
@@ -31,7 +32,7 @@ class Place:
 
     scenes: `push_t/eval/0..49`, or several of such; by default the first 50 of the evaluation split of the task that
     the world was learned from. prompt, max_steps: by default those of the first scene's task. hold_steps: for how many
-    steps in a row success must be read. look: of first pictures that come from a simulator.
+    steps in a row success must be read, as in `hiwm evaluate`. look: of first pictures that a simulator draws.
     """
 
     world: str | None = None
@@ -39,7 +40,7 @@ class Place:
     scenes: str | Sequence[str] | None = None
     prompt: str | None = None
     max_steps: int | None = None
-    hold_steps: int = 1
+    hold_steps: int = HELD_STEPS
     look: str = "plain"
 
     def __post_init__(self) -> None:
@@ -90,7 +91,7 @@ def make_world_env(
     scenes: str | Sequence[str] | None = None,
     prompt: str | None = None,
     max_steps: int | None = None,
-    hold_steps: int = 1,
+    hold_steps: int = HELD_STEPS,
     look: str = "plain",
     render_mode: str | None = None,
 ) -> WorldEnv:
@@ -106,7 +107,7 @@ def make_world_vector_env(
     scenes: str | Sequence[str] | None = None,
     prompt: str | None = None,
     max_steps: int | None = None,
-    hold_steps: int = 1,
+    hold_steps: int = HELD_STEPS,
     look: str = "plain",
     render_mode: str | None = None,
     autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lerobot.robots.config import RobotConfig
 
 from hiwm.envs.making import Place
+from hiwm.evaluation.ending import HELD_STEPS
 
 ROBOT_TYPE = "hiwm_world"
 
@@ -23,7 +24,7 @@ class WorldRobotConfig(RobotConfig):  # type: ignore[no-untyped-call]
     world: str | None = None
     sim: str | None = None
     scenes: str | None = None
-    hold_steps: int = 1
+    hold_steps: int = HELD_STEPS
     max_steps: int | None = None
     next_scene: bool = False
     look: str = "plain"
