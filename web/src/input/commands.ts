@@ -99,9 +99,15 @@ export function label(name: LabelName, node = store.shownNode.value, reason?: st
   if (node !== null) command("mark", { node, label: name, ...(reason ? { reason } : {}) });
 }
 
-export function next(skip = false): void {
+/** Goes on to the next. A failure that was not labelled goes to others: without that, it would come again at once. */
+export function next(skip = unlabelled()): void {
   if (store.me.value?.role === "viewer") return;
   send({ type: "next", skip });
+}
+
+function unlabelled(): boolean {
+  const mine = store.me.value?.user;
+  return Boolean(store.item.value?.why) && ![...store.marks.value.values()].some((mark) => mark.operator === mine);
 }
 
 export const RUN: Record<CommandKey, () => void> = {

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 
 import { MOVES, type MoveKey } from "./keys";
-import type { Axis, Pull, Wish } from "./motion";
+import type { Axis, Targets, Wish } from "./motion";
 
 const ROTATION: Record<"x" | "y" | "z", { axis: Axis; sign: number }> = {
   x: { axis: "rz", sign: -1 }, // with Shift, left and right turn
@@ -16,7 +16,8 @@ export const heldKeys = signal<ReadonlySet<MoveKey>>(new Set());
 export const turning = signal(false);
 export const slow = signal(false);
 export const sticky = signal(false);
-export const pull = signal<Pull | null>(null);
+/** Where hands are pulled to, by the pointer or by controllers in space. */
+export const pulls = signal<Targets>([]);
 /** What sticks ask for, per hand. */
 export const sticks = signal<Wish>([]);
 
@@ -37,13 +38,13 @@ export function release(name: MoveKey): void {
 export function releaseAll(): void {
   if (heldKeys.value.size > 0) heldKeys.value = new Set();
   turning.value = false;
-  pull.value = null;
+  pulls.value = [];
   sticks.value = [];
 }
 
 /** True while the operator asks for something. */
 export function holding(): boolean {
-  return heldKeys.value.size > 0 || pull.value !== null || sticks.value.some((hand) => Object.values(hand).some(Boolean));
+  return heldKeys.value.size > 0 || pulls.value.some((hand) => Object.keys(hand).length > 0) || sticks.value.some((hand) => Object.values(hand).some(Boolean));
 }
 
 /** Speeds asked of each hand by keys and sticks together. With one hand, both halves of the keyboard move it. */

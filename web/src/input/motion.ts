@@ -11,12 +11,8 @@ const ARRIVED = 0.02; // of a range: as good as there
 /** Speeds asked of each hand, -1 .. 1 per axis. */
 export type Wish = Partial<Record<Axis, number>>[];
 
-/** A place to which a hand is pulled, in robot units. */
-export interface Pull {
-  arm: number;
-  x: number;
-  y: number;
-}
+/** Where each hand shall go, in robot units; axes that are left out go nowhere. */
+export type Targets = Partial<Record<Axis, number>>[];
 
 /** Which numbers of an action belong to which hand, and what grippers are on their way to. */
 export class Hands {
@@ -76,20 +72,19 @@ export class Hands {
     return velocity;
   }
 
-  /** Targets of grippers and pulls; null where there are none. */
-  target(pull: Pull | null): (number | null)[] | null {
+  /** Targets of grippers and of what is pulled; null where there are none. */
+  target(targets: Targets): (number | null)[] | null {
     const target: (number | null)[] = this.numbers.map((_, at) => this.grips.get(at) ?? null);
-    for (const axis of ["x", "y"] as const) {
-      const at = pull ? this.at[pull.arm]?.get(axis) : undefined;
-      if (pull && at !== undefined) target[at] = pull[axis];
-    }
+    targets.forEach((pose, hand) => {
+      for (const [axis, at] of this.at[hand] ?? []) target[at] = pose[axis] ?? target[at] ?? null;
+    });
     return target.some((value) => value !== null) ? target : null;
   }
 
-  /** Where a hand is told to be on the plane of the table, robot units. */
-  place(hand: number, commanded: number[]): { x: number; y: number } {
-    const at = (axis: Axis) => commanded[this.at[hand]?.get(axis) ?? -1] ?? 0;
-    return { x: at("x"), y: at("y") };
+  /** Where a hand is told to be, robot units. */
+  pose(hand: number, commanded: number[]): Record<Axis, number> {
+    const at = this.at[hand];
+    return Object.fromEntries(AXES.map((axis) => [axis, commanded[at?.get(axis) ?? -1] ?? 0])) as Record<Axis, number>;
   }
 
   /** The range of all hands together along an axis, robot units. */

@@ -17,26 +17,29 @@ export function onPointerDown(event: PointerEvent): void {
   if (!store.steering.value || hands.count === 0 || event.button !== 0) return;
   const at = placeOf(event);
   const commanded = store.state.value?.commanded ?? [];
-  const places = Array.from({ length: hands.count }, (_, arm) => hands.place(arm, commanded));
+  const places = Array.from({ length: hands.count }, (_, arm) => hands.pose(arm, commanded));
   const away = places.map((place) => Math.hypot(place.x - at.x, place.y - at.y));
   const arm = away.indexOf(Math.min(...away));
   drag = { pointer: event.pointerId, arm, from: at, hand: places[arm]! };
   (event.currentTarget as Element).setPointerCapture(event.pointerId);
   use("pointer");
-  held.pull.value = { arm, ...drag.hand };
+  pullTo(drag.hand.x, drag.hand.y);
 }
 
 export function onPointerMove(event: PointerEvent): void {
   if (!drag || event.pointerId !== drag.pointer) return;
   const at = placeOf(event);
-  const [dx, dy] = [at.x - drag.from.x, at.y - drag.from.y];
-  held.pull.value = { arm: drag.arm, x: drag.hand.x + dx, y: drag.hand.y + dy };
+  pullTo(drag.hand.x + at.x - drag.from.x, drag.hand.y + at.y - drag.from.y);
+}
+
+function pullTo(x: number, y: number): void {
+  held.pulls.value = Array.from({ length: hands.count }, (_, arm) => (arm === drag?.arm ? { x, y } : {}));
 }
 
 export function onPointerUp(event: PointerEvent): void {
   if (!drag || event.pointerId !== drag.pointer) return;
   drag = null;
-  held.pull.value = null;
+  held.pulls.value = [];
 }
 
 /** Where on the table, in robot units, the pointer is. */

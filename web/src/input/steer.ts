@@ -49,7 +49,7 @@ export function startSteering(): void {
     held.heldKeys.value;
     held.turning.value;
     held.slow.value;
-    held.pull.value;
+    held.pulls.value;
     held.sticks.value;
     push();
   });
@@ -89,6 +89,6 @@ function sendInput(moving: boolean): void {
     device,
     held: moving,
     velocity: hands.velocity(held.wish(hands.count), held.slow.peek()),
-    target: hands.target(held.pull.peek()),
+    target: hands.target(held.pulls.peek()),
   });
 }

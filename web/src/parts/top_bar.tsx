@@ -2,6 +2,7 @@
 
 import { sheetOpen, theme, type Theme } from "../state/panels";
 import * as store from "../state/store";
+import { Headset } from "./headset";
 import { Icon } from "./icon";
 
 const NEXT_THEME: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
@@ -26,6 +27,7 @@ export function TopBar() {
         </p>
       )}
       <span class="fill" />
+      <Headset />
       <Saved />
       <Connection />
       <button

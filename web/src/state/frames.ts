@@ -17,9 +17,9 @@ export function setCanvas(camera: number, canvas: HTMLCanvasElement | null): voi
   if (picture) paint(canvas, picture);
 }
 
-/** Forgets all pictures: another session comes. */
-export function forget(): void {
-  newest.clear();
+/** The canvas that a camera is drawn on, for those who show it elsewhere too. */
+export function canvasOf(camera: number): HTMLCanvasElement | null {
+  return canvases.get(camera) ?? null;
 }
 
 let queue: Promise<void> = Promise.resolve();

@@ -154,8 +154,8 @@ function take(message: Down): void {
 
 /** A new node is the head. */
 function headOf(message: Step): Partial<State> {
-  const { step, branch, driver } = message;
-  return { head: message.node, step, branch, driver };
+  const { node, step, branch, driver, commanded } = message;
+  return { head: node, step, branch, driver, commanded };
 }
 
 function begin(info: SessionInfo): void {
