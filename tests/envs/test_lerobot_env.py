@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from lerobot.envs.factory import make_env, make_env_config
+from lerobot.processor import ProcessorStepRegistry
 
-from hiwm.envs.lerobot_env import ENV_TYPE, lerobot_features
+from hiwm.envs.lerobot_env import ENV_TYPE, OWN_STEPS, lerobot_features
 from hiwm.envs.making import Place
 from hiwm.envs.vector_env import WorldVectorEnv
 from hiwm.spec import RobotSpec
@@ -67,3 +68,7 @@ def test_lerobot_eval_runs_a_policy_in_the_shipped_world(policy: Path, tmp_path:
     assert len(task["metrics"]["sum_rewards"]) == 3
     assert all(0 < total <= 4 for total in task["metrics"]["sum_rewards"])
     assert len(list((tmp_path / "out").rglob("eval_episode_*.mp4"))) == 3
+
+
+def test_hiwms_own_policies_can_be_loaded_by_lerobot() -> None:
+    assert {ProcessorStepRegistry.get("hiwm_eye"), ProcessorStepRegistry.get("hiwm_encoder")} == set(OWN_STEPS)

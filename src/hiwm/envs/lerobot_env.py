@@ -17,9 +17,13 @@ from hiwm.envs.making import Place
 from hiwm.envs.shapes import ONE_CAMERA
 from hiwm.envs.vector_env import WorldVectorEnv
 from hiwm.evaluation.ending import HELD_STEPS
+from hiwm.policies.encoder import EncoderStep
+from hiwm.policies.eye import EyeStep
 from hiwm.spec import RobotSpec
 
 ENV_TYPE = "hiwm_world"
+OWN_STEPS = (EyeStep, EncoderStep)
+"""Processor steps of hiwm's own policies: LeRobot can load such a policy once they have been imported."""
 
 
 @EnvConfig.register_subclass(ENV_TYPE)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from lerobot.robots.config import RobotConfig
 
+from hiwm.envs.lerobot_env import OWN_STEPS
 from hiwm.envs.making import Place
 from hiwm.evaluation.ending import HELD_STEPS
 
 ROBOT_TYPE = "hiwm_world"
+POLICY_STEPS = OWN_STEPS
+"""Imported here, so that `lerobot-rollout` can load hiwm's own policies."""
 
 
 @RobotConfig.register_subclass(ROBOT_TYPE)
