@@ -237,7 +237,7 @@ def test_the_shipped_world_passes_gymnasiums_checker(shipped: gymnasium.Env[Any,
 
 
 def test_the_shipped_world_steps_many_in_a_batch() -> None:
-    env = gymnasium.make_vec(WORLD_ID, num_envs=2, world="push_t", scenes="push_t/eval/0..1")
+    env = gymnasium.make_vec(f"hiwm.envs:{WORLD_ID}", num_envs=2, world="push_t", scenes="push_t/eval/0..1")
     seen, _ = env.reset(seed=0)
     seen, _, _, _, infos = env.step(seen["agent_pos"])
     assert seen in env.observation_space

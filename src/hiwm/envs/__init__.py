@@ -1,7 +1,7 @@
 """Worlds and simulated tasks as gymnasium environments and for `lerobot-eval`; importing this registers them.
 
-`import hiwm.envs; gymnasium.make("hiwm/World-v0", world=DIR)`, and `gymnasium.make_vec(..., num_envs=8)` for many at
-once, which steps them in one batch of the world's networks.
+`import hiwm.envs; gymnasium.make("hiwm/World-v0", world=DIR)`, or, without that import, `hiwm.envs:hiwm/World-v0`.
+`gymnasium.make_vec(..., num_envs=8)` makes many at once, which are stepped in one batch of the world's networks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ WORLD_ID = "hiwm/World-v0"
 
 
 def register_worlds() -> None:
-    """Tells gymnasium of `hiwm/World-v0`; a second call does nothing. gymnasium asks packages to do this on import."""
+    """Tells gymnasium of `hiwm/World-v0`; a second call does nothing."""
     if WORLD_ID not in registry:
         register(
             WORLD_ID,
