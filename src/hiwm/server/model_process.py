@@ -20,7 +20,7 @@ from hiwm.types import Floats, Picture
 
 MODULE = "hiwm.pipeline.model_worker"
 """Run as a process of its own: the server may not import the pipeline."""
-LONGEST_LOAD_S = 300.0
+LONGEST_LOAD_S = 900.0
 LONGEST_ANSWER_S = 60.0
 
 
