@@ -10,7 +10,7 @@ from pathlib import Path
 from hiwm.perception.shipped import shipped_estimator
 from hiwm.pipeline.run_about import CorrectionSet, Method, RunAbout
 from hiwm.pipeline.run_stages import RUN, Stage
-from hiwm.recipes.experiment import Budget, ExperimentRecipe
+from hiwm.recipes.experiment import Budget, ExperimentRecipe, Round
 from hiwm.worldmodel.shipped import shipped_worlds
 
 LINEAGE = "lineage.json"
@@ -90,8 +90,7 @@ def looped(given: Given, recipe: ExperimentRecipe, parts: Parts, frames: int) ->
     policies = {BASE: parts.policy}
     sets: list[Part] = []
     for number, one in enumerate(recipe.rounds):
-        scenes = (sum(r.scenes for r in recipe.rounds[:number]), one.scenes)
-        sets.append(plan.corrected(number, policies[MAIN] if number else parts.policy, scenes, one.share))
+        sets.append(plan.corrected(number + 1, one, policies[MAIN] if number else parts.policy))
         label = MORE if number else MAIN
         policies[label] = plan.post_trained(label, "post-train on the corrections", sets)
     for name in recipe.controls:
@@ -111,10 +110,9 @@ class Plan:
         self.policies: dict[str, Part] = {}
         self.others: dict[str, Part] = {}
 
-    def corrected(self, number: int, policy: Part, scenes: tuple[int, int], share: float) -> Part:
-        """Rollouts, inbox, corrections and their dataset of one round."""
-        n, (first, count) = number + 1, scenes
-        where = f"{self.given.task}/{PRACTICE}/{first}..{first + count - 1}"
+    def corrected(self, n: int, one: Round, policy: Part) -> Part:
+        """Rollouts, inbox, corrections and their dataset of round number n."""
+        where = f"{self.given.task}/{PRACTICE}/{one.first}..{one.first + one.scenes - 1}"
         rollout = self._add(
             f"rollout-{n}", f"round {n}: roll out in the world", policy, self.parts.world,
             *("rollout", "--policy", policy.text, "--world", self.parts.world.text, "--scenes", where),
@@ -124,7 +122,7 @@ class Plan:
             f"failures-{n}", f"round {n}: find failures", rollout, *("find-failures", rollout.text),
             made=f"rollout-{n}/inbox.json",
         )  # fmt: skip
-        return self._corrections(f"{n}", f"round {n}: ", f"Round {n}", inbox, rollout, share)
+        return self._corrections(f"{n}", f"round {n}: ", f"Round {n}", inbox, rollout, one.share)
 
     def control(self, name: str) -> Part:
         """A control: the same recipe and volume as the first round, but for one thing."""

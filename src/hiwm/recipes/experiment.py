@@ -31,10 +31,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Round:
-    """One round of rollouts and corrections. scenes: to roll out. share: steered steps, of the base data's frames."""
+    """One round of rollouts and corrections.
+
+    scenes: how many to roll out, from number `first` on. share: steered steps, as a share of the base data's frames.
+    """
 
     scenes: int
     share: float
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def usual_full() -> ExperimentRecipe:
         data=Data(demos=500, failures=250, edges=250),
         base=Budget(minutes=60),
         post=Budget(minutes=15),
-        rounds=(Round(400, 0.20), Round(300, 0.15)),
+        rounds=(Round(400, 0.20), Round(300, 0.15, first=400)),
         controls=("longer", "closed", "untargeted", "three"),
         eval_scenes=200,
         looks=("appearance", "background", "distractors"),
@@ -114,10 +118,10 @@ def usual_tiny() -> ExperimentRecipe:
     """Every stage once, for seconds: shows that they fit together, and nothing else."""
     return ExperimentRecipe(
         name="tiny",
-        data=Data(demos=2, failures=1),
+        data=Data(demos=5),
         base=Budget(steps=2, flags=("--batch", "4")),
         post=Budget(steps=2, flags=("--batch", "4")),
-        rounds=(Round(2, 0.2),),
+        rounds=(Round(2, 0.2, first=54),),  # two scenes that begin near the goal
         controls=("longer",),
         eval_scenes=2,
         looks=("background",),
