@@ -13,7 +13,7 @@ from typing import Any
 from hiwm.bridge.bridge import Bridge, Newest, device_spec, run_bridge
 from hiwm.bridge.teleop import declare, make_teleop
 from hiwm.errors import BadInput
-from hiwm.server.client import Client
+from hiwm.server.client import CannotConnect, Client
 
 
 def bridge(
@@ -33,6 +33,8 @@ def bridge(
     made = make_teleop(teleop, options, package)
     declared = declare(list(made.action_features), units, scale)
     with _connected(made), Client(url, None, device_spec(teleop, declared), code, context=_trust(insecure)) as client:
+        if not client.connections:
+            raise CannotConnect(f"{client.http.origin} does not answer this device; is the page still open there?")
         newest = Newest(made)
         running = Bridge(client, made, teleop, declared, newest)
         tell(
