@@ -45,7 +45,7 @@ class ToyPlanner:
         self, memories: Sequence[ToyPlan], observations: Sequence[Observation]
     ) -> tuple[list[ToyPlan], list[Floats]]:
         after = [ToyPlan((m.left or SKILL) - 1, m.skills + (m.left == 0)) for m in memories]
-        return after, [seen.require_truth() for seen in observations]
+        return after, [_towards(seen.state[:2], seen.require_truth()) for seen in observations]
 
     def watch(self, memories: Sequence[ToyPlan], observations: Sequence[Observation]) -> list[ToyPlan]:
         return [ToyPlan(0, m.skills) for m in memories]
@@ -55,6 +55,10 @@ class ToyPlanner:
 
     def finished(self, memory: ToyPlan) -> bool:
         return False
+
+
+def _towards(dot: Floats, goal: Floats) -> Floats:
+    return np.asarray(dot + np.clip(goal - dot, -0.15, 0.15), np.float32)
 
 
 class ToyEyes:
@@ -71,14 +75,15 @@ class ToyEyes:
         return float(np.linalg.norm(one.truth_k - other.truth_k))
 
     def between(self, one: Glance, other: Glance) -> Glance:
-        return Glance((one.truth_k + other.truth_k) / 2, one.whole and other.whole)
+        return Glance(np.asarray((one.truth_k + other.truth_k) / 2, np.float32), one.whole and other.whole)
 
     def _glance(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Glance:
         rows, columns = np.nonzero((picture[..., 1] > 150) & (picture[..., 0] < 100))
         if len(rows) < 16:  # the dot covers it, wholly or in part
             return Glance(np.zeros(2, np.float32), whole=False)
         high, wide = picture.shape[:2]
-        return Glance(np.array([columns.min() / (wide - 4), rows.min() / (high - 4)], np.float32), whole=True)
+        place = np.array([columns.min() / (wide - 4), rows.min() / (high - 4)], np.float32)
+        return Glance(place, whole=True)
 
 
 @dataclass(frozen=True)
