@@ -52,7 +52,7 @@ def pearson(inside_np: Doubles, outside_np: Doubles) -> Doubles:
     apart = [side - side.mean(-1, keepdims=True) for side in (inside_np, outside_np)]
     spread = np.sqrt((apart[0] ** 2).sum(-1) * (apart[1] ** 2).sum(-1))
     known = (spread > TINY) & (inside_np.shape[-1] > 2)
-    return np.divide((apart[0] * apart[1]).sum(-1), spread, out=np.full(spread.shape, np.nan), where=known)
+    return np.asarray(np.divide((apart[0] * apart[1]).sum(-1), spread, out=np.full(spread.shape, np.nan), where=known))
 
 
 def spearman(inside_np: Doubles, outside_np: Doubles) -> Doubles:
@@ -209,7 +209,7 @@ def _rates_of_draws(table_ps: Doubles, weights_ds: Doubles) -> Doubles:
     tried_ps = ~np.isnan(table_ps)
     sums, counts = weights_ds @ np.nan_to_num(table_ps).T, weights_ds @ tried_ps.T
     own = np.broadcast_to(np.nanmean(table_ps, 1), sums.shape).copy()
-    return np.divide(sums, counts, out=own, where=counts > 0)
+    return np.asarray(np.divide(sums, counts, out=own, where=counts > 0))
 
 
 def _known(value: Doubles) -> float | None:

@@ -17,7 +17,10 @@ def volume(report: Mapping[str, Any]) -> str:
     found = report["volume"]
     if len(found) < 2:
         return ""
-    dots = [Point(one["share"], one["rate"], *one["interval_95"], name=one["title"]) for one in found]
+    ends = [one["interval_95"] for one in found]
+    dots = [
+        Point(one["share"], one["rate"], low, high, one["title"]) for one, (low, high) in zip(found, ends, strict=True)
+    ]
     most = max(0.4, max(point.x for point in dots) * 1.1)
     across = Axis("corrections, share of the base data", percent, 0, most)
     chart = line_chart(

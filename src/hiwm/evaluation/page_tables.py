@@ -147,12 +147,13 @@ def _look_row(look: Mapping[str, Any], place: int) -> str:
     """One policy under one look; the difference stands in the last line."""
     rate, gap = look["rates"][place], look["difference"]
     low, high = gap["interval_95"]
+    least, most = rate["interval_95"]
     last = place == len(look["rates"]) - 1
     return row(
         name(look["look"] if place == 0 else ""),
         text(rate["title"]),
         number(percent(rate["rate"])),
-        bar(interval_bar(rate["rate"], *rate["interval_95"], (0, 1), "main" if rate["main"] else "")),
+        bar(interval_bar(rate["rate"], least, most, (0, 1), "main" if rate["main"] else "")),
         number(str(rate["n"])),
         number(points(gap["value"]) if last else "", gap["verdict"]),
         number(f"{points(low)} to {points(high)}" if last else "", "muted"),

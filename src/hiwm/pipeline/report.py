@@ -98,10 +98,10 @@ def _title(about: RunAbout, label: str) -> tuple[str, str]:
 
 
 def _headline(about: RunAbout, trials: Sequence[Trial], main: Difference) -> dict[str, Any]:
-    rates = [success_rate(trials, label) for label in (about.main, about.against)]
+    rate, against = (success_rate(trials, label) for label in (about.main, about.against))
     titles = [_title(about, label)[0] for label in (about.main, about.against)]
     return {
-        "sentence": headline(*titles, *rates, main),
+        "sentence": headline(titles[0], titles[1], rate, against, main),
         "verdict": main.verdict,
         "about": f"Measured outside the world model, in {about.outside_is}, in the same {main.scenes} scenes for all "
         f"methods. Scenes that only {titles[0].lower()} won: {main.only_policy}; only {titles[1].lower()}: "

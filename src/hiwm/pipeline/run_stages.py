@@ -96,7 +96,7 @@ class StageRunner:
         if stage.resume and target.exists():
             arguments.append("--resume")
         began = time.time()
-        told = {
+        told: dict[str, Any] = {
             "name": stage.name,
             "title": stage.title,
             "made": stage.made,
