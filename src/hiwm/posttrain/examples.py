@@ -24,8 +24,8 @@ from hiwm.data.dataset_files import read_parquet
 from hiwm.data.source import Source
 from hiwm.data.windows import Batch, Indices, Mask, Offsets, Windows, open_windows
 from hiwm.errors import BadInput
-from hiwm.policies.eye import EyeStep
-from hiwm.policies.features import ACTION, STATE
+from hiwm.policies.eye import EyeStep, object_names
+from hiwm.policies.features import ACTION, ENVIRONMENT, STATE
 from hiwm.runfolder import full_disk_is_clear, hiwm_home, write_bytes
 from hiwm.types import Doubles, Driver, Floats
 
@@ -203,8 +203,9 @@ def _read_block(path: Path, eye: EyeStep, cameras: list[NDArray[np.uint8]], stat
 
 
 def _eye_key(windows: Windows, eye: EyeStep) -> str:
-    """Changes with the pictures and with the eye."""
-    said = hashlib.sha256(json.dumps(eye.get_config(), sort_keys=True, default=str).encode())
+    """Changes with the pictures and with what the eye reads in them, wherever its numbers go then."""
+    alone = {"into": ENVIRONMENT, "width": len(object_names(eye.known, eye.objects)), "keep": False}
+    said = hashlib.sha256(json.dumps(eye.get_config() | alone, sort_keys=True, default=str).encode())
     for _, tensor in sorted(eye.state_dict().items()):
         said.update(tensor.numpy().tobytes())
     source = windows.source

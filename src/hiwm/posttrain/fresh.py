@@ -119,14 +119,23 @@ def fresh_config(
     if name not in PreTrainedConfig.get_known_choices():
         raise UnknownName("policy of LeRobot", name, PreTrainedConfig.get_known_choices())
     extra = {} if eye is None else {eye.into: eye.width}
+    chosen = RECIPES.get(name, {}) | _wide_enough(name, spec, eye) | dict(settings)
     try:
-        config = make_policy_config(name, device=device, push_to_hub=False, **RECIPES.get(name, {}) | dict(settings))
+        config = make_policy_config(name, device=device, push_to_hub=False, **chosen)
         config.input_features = input_features(spec, eye is None or eye.keep, extra)
         config.output_features = output_features(spec)
         config.validate_features()
     except (TypeError, ValueError) as error:
         raise BadInput(f"{name} cannot be built so ({' '.join(str(error).split())}); correct --set") from error
     return config
+
+
+def _wide_enough(name: str, spec: RobotSpec, eye: EyeStep | None) -> dict[str, int]:
+    """pi0 pads state and action to 32 numbers by default; a robot, or an eye behind its state, may have more."""
+    if name != "pi0":
+        return {}
+    state = eye.width if eye is not None and eye.into == STATE else len(spec.state)
+    return {"max_state_dim": max(32, state), "max_action_dim": max(32, len(spec.action))}
 
 
 def dataset_stats(source: Source, eye: EyeStep | None) -> Stats:
