@@ -178,6 +178,7 @@ def test_an_unknown_policy_lists_lerobots(source: Source) -> None:
         fresh_config("teleport", source.spec, None, {}, "cpu")
 
 
+@pytest.mark.timeout(400)  # a process that imports all of LeRobot takes its time on a busy machine
 def test_killed_while_training_it_goes_on(source: Source, estimator: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     flags = f"{source.folder} --out {out} --eye {estimator} --steps 100000 {SMALL}".split()
