@@ -190,6 +190,11 @@ class Client:
 
     # ---------------------------------------------------------------------------------------------- waiting
 
+    def __repr__(self) -> str:
+        """For messages: what was refused lately."""
+        errors = [m for m in list(self.messages) if isinstance(m, wire.Error)]
+        return f"<Client {self.name} at {self.info and self.info.id}, {errors[-3:]}>"
+
     def wait(self, holds: Callable[[], Any], timeout_s: float = 10.0) -> bool:
         """Waits until something holds; False when it did not in time."""
         with self._news:
