@@ -8,7 +8,7 @@ from tests.browser.conftest import OpenConsole
 from tests.server.processes import ROOT, ToyServer
 
 EMULATOR = ROOT / "web" / "node_modules" / "iwer" / "build" / "iwer.min.js"
-INSTALL = "window.headset = new IWER.XRDevice(IWER.metaQuest3); headset.installRuntime();"
+INSTALL = "window.headset = new IWER.XRDevice(IWER.metaQuest3); headset.installRuntime({ forceInstall: true });"
 RIGHT = "headset.controllers.right"
 
 

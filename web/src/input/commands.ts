@@ -36,7 +36,7 @@ export function drive(): void {
 }
 
 export function pause(): void {
-  if (store.state.value?.phase === "holding") {
+  if (store.phase.value === "holding") {
     goToShown();
     command("resume");
   } else command("hold");
@@ -50,7 +50,7 @@ export function singleStep(): void {
 }
 
 function sendKeptIfHolding(): void {
-  if (store.state.value?.phase === "holding") command("single_step");
+  if (store.phase.value === "holding") command("single_step");
 }
 
 /** Moves the head to the node that is looked at. */
@@ -65,22 +65,22 @@ export function rewindTo(node: number): void {
 
 /** Rewinds by a time, from what is shown. */
 export function rewindBy(seconds: number): void {
-  const path = store.tree.path(store.shownNode.value);
+  const path = store.tree.path(store.shownNow());
   const back = Math.round(seconds * (store.session.value?.fps ?? 10));
   const node = path[Math.max(0, path.length - 1 - back)];
   if (node !== undefined) rewindTo(node);
 }
 
 export function rewindToTakeover(): void {
-  const node = store.tree.lastTakeover(store.shownNode.value);
+  const node = store.tree.lastTakeover(store.shownNow());
   if (node === null) store.notify("Nobody has taken over on this branch yet.");
   else rewindTo(node);
 }
 
 /** Looks at another step without moving the head. */
 export function scrub(by: number): void {
-  const path = store.shownPath.value;
-  const at = path.indexOf(store.shownNode.value ?? -1);
+  const path = store.tree.through(store.shownNow());
+  const at = path.indexOf(store.shownNow() ?? -1);
   const node = path[Math.max(0, Math.min(path.length - 1, at + by))];
   if (node === undefined || store.hand.value === "you") return;
   look(node);
@@ -91,11 +91,11 @@ export function look(node: number): void {
 }
 
 export function branch(): void {
-  const node = store.shownNode.value;
+  const node = store.shownNow();
   if (node !== null && command("branch", { node })) store.looking.value = null;
 }
 
-export function label(name: LabelName, node = store.shownNode.value, reason?: string): void {
+export function label(name: LabelName, node = store.shownNow(), reason?: string): void {
   if (node !== null) command("mark", { node, label: name, ...(reason ? { reason } : {}) });
 }
 

@@ -24,7 +24,7 @@ function driveButton(): Button {
 function moveButtons(): Button[] {
   const you = store.hand.value === "you";
   return [
-    store.state.value?.phase === "holding"
+    store.phase.value === "holding"
       ? { name: "pause", icon: "play", text: "Go on", needs: "resume" }
       : { name: "pause", icon: "pause", text: "Pause", needs: "hold" },
     { name: "step", icon: "step", text: you ? "Wait" : "Step", needs: you ? null : "single_step" },

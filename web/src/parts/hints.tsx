@@ -3,38 +3,41 @@
 import { computed } from "@preact/signals";
 
 import { keys } from "../input/keyboard";
-import { shown } from "../input/keys";
+import { type ActionName, shown } from "../input/keys";
 import { hinted } from "../state/panels";
 import * as store from "../state/store";
 
 interface Hint {
   at: number;
   text: string;
-  key: string;
+  key: ActionName | null;
 }
 
-const hint = computed<Hint | null>(() => {
-  if (hinted.value === "yes" || !store.state.value || store.me.value?.role === "viewer") return null;
-  const path = store.tree.path(store.state.value.head);
+const HINTS: Hint[] = [
+  { at: 1, text: "The policy is about to fail here. Take the controls from it", key: "drive" },
+  { at: 2, text: "You drive. Hold the lit keys beside the picture to move a hand; the world moves only while you do.", key: null },
+  { at: 3, text: "Good. Bring the task to its end, then label it a success", key: "success" },
+  { at: 4, text: "Saved. Take the next failure", key: "next" },
+];
+const ENOUGH = 3; // own steps after which moving is understood
+
+const which = computed<Hint | null>(() => {
+  if (hinted.value === "yes" || store.phase.value === null || store.me.value?.role === "viewer") return null;
   store.treeVersion.value;
-  const mine = path.filter((id) => store.tree.get(id)?.driver === "person").length;
-  if (store.hand.value === "you") {
-    return mine < 3
-      ? { at: 2, text: "You drive. Hold the lit keys beside the picture to move a hand; the world moves only while you do.", key: "" }
-      : { at: 3, text: "Good. Bring the task to its end, then label it a success", key: keys.value.success };
-  }
-  if (mine > 0) return { at: 4, text: "Saved. Take the next failure", key: keys.value.next };
-  return { at: 1, text: "The policy is about to fail here. Take the controls from it", key: keys.value.drive };
+  const path = store.tree.path(store.state.peek()?.head ?? null);
+  const own = path.filter((id) => store.tree.get(id)?.driver === "person").length;
+  if (store.hand.value === "you") return HINTS[own < ENOUGH ? 1 : 2]!;
+  return HINTS[own === 0 ? 0 : 3]!;
 });
 
 export function Hints() {
-  const now = hint.value;
+  const now = which.value;
   if (!now) return null;
   return (
     <p class="hint" role="status">
       <b>{now.at} of 4</b>
       <span>
-        {now.text} {now.key && <kbd>{shown(now.key)}</kbd>}
+        {now.text} {now.key && <kbd>{shown(keys.value[now.key])}</kbd>}
       </span>
       <button type="button" onClick={() => (hinted.value = "yes")}>
         {now.at === 4 ? "Done" : "Skip the tour"}

@@ -31,7 +31,7 @@ export function Timeline() {
   const path = store.shownPath.value;
   const last = Math.max(1, path.length - 1);
   const at = Math.max(0, path.indexOf(store.shownNode.value ?? -1));
-  const head = path.indexOf(store.state.value?.head ?? -1);
+  const head = path.indexOf(store.state.peek()?.head ?? -1);
   const share = (place: number) => `${(100 * place) / last}%`;
   const step = store.tree.get(path[at] ?? null)?.step ?? 0;
   const seconds = step / (store.session.value?.fps ?? 10);

@@ -39,33 +39,57 @@ export const notices = signal<Notice[]>([]);
 export const ghost = signal<{ node: number; count: number } | null>(null);
 export const inboxStale = signal(0);
 
-/** The tree of the session that is looked at; `treeVersion` changes when it does. */
+/** The tree of the session that is looked at. `treeVersion` changes when it does, but not more than five times a second
+ * for steps: whoever draws the tree listens to that, and not to the head. */
 export let tree = new Tree();
 export const treeVersion = signal(0);
+const DRAW_AGAIN_MS = 200;
+let drawAgain: ReturnType<typeof setTimeout> | undefined;
+
+function treeChanged(): void {
+  clearTimeout(drawAgain);
+  drawAgain = undefined;
+  treeVersion.value++;
+}
+
+function treeGrew(): void {
+  drawAgain ??= setTimeout(treeChanged, DRAW_AGAIN_MS);
+}
 
 /** The node that is looked at instead of the head; null follows the head. */
 export const looking = signal<number | null>(null);
-export const shownNode = computed(() => looking.value ?? state.value?.head ?? null);
+/** The node that is shown, as it is now. */
+export function shownNow(): number | null {
+  return looking.peek() ?? state.peek()?.head ?? null;
+}
+/** The same for whoever draws the tree. */
+export const shownNode = computed(() => {
+  treeVersion.value;
+  return looking.value ?? state.peek()?.head ?? null;
+});
 /** Ids from the first node through what is shown to the end of that branch. */
 export const shownPath = computed(() => {
   treeVersion.value;
   return tree.through(shownNode.value);
 });
 
+export const phase = computed(() => state.value?.phase ?? null);
+const yours = computed(() => state.value?.yours ?? false);
+const allowed = computed(() => state.value?.allowed.join(" ") ?? "");
+
 export type Hand = "policy" | "you" | "other" | "nobody" | "done";
 export const hand = computed<Hand>(() => {
-  const now = state.value;
-  if (!now || now.phase === "holding") return "nobody";
-  if (now.phase === "watching") return "policy";
-  if (now.phase === "done") return "done";
-  return now.yours ? "you" : "other";
+  if (phase.value === null || phase.value === "holding") return "nobody";
+  if (phase.value === "watching") return "policy";
+  if (phase.value === "done") return "done";
+  return yours.value ? "you" : "other";
 });
 /** Controls were asked for and the answer is on its way: keys pressed meanwhile count. */
 export const expecting = signal(false);
 export const steering = computed(() => hand.value === "you" && link.value === "open");
 
 export function allows(name: State["allowed"][number]): boolean {
-  return link.value === "open" && (state.value?.allowed.includes(name) ?? false);
+  return link.value === "open" && allowed.value.split(" ").includes(name);
 }
 
 let noticeCount = 0;
@@ -91,7 +115,7 @@ export function loadTree(reply: TreeReply): void {
     labelled.set(Number(node), { node: Number(node), label, operator: event?.operator ?? "" });
   }
   marks.value = labelled;
-  treeVersion.value++;
+  treeChanged();
 }
 
 /** Takes a message of the server into the state. */
@@ -107,13 +131,14 @@ function take(message: Down): void {
       if (message.session !== session.value?.id) return;
       if (state.value && state.value.head !== message.head && looking.value === message.head) looking.value = null;
       state.value = message;
+      treeChanged();
       if (message.phase === "steering") expecting.value = false;
       saved.value = message.saved;
       return;
     case "step":
       if (message.session !== session.value?.id) return;
       tree.add({ ...message, id: message.node });
-      treeVersion.value++;
+      treeGrew();
       if (state.value) state.value = { ...state.value, ...headOf(message) };
       return;
     case "event":
@@ -170,5 +195,5 @@ function begin(info: SessionInfo): void {
   timing.value = null;
   marks.value = new Map();
   if (item.value?.session !== info.id) item.value = null;
-  treeVersion.value++;
+  treeChanged();
 }
