@@ -39,7 +39,14 @@ def found(path: list[NodeRow]) -> InboxItem:
 def test_a_success_is_none() -> None:
     success = [False] * 57 + [True] * 4
     assert find_failure(path_of(RISE, success), FPS, Signs()) is None
-    assert find_failure(path_of(RISE, success, [0.1] * 61), FPS, Signs()) is None
+    assert find_failure(path_of(RISE, success, [None] * 61), FPS, Signs()) is None
+
+
+def test_a_success_that_was_read_in_a_wrong_picture_is_none() -> None:
+    success = [False] * 57 + [True] * 4
+    item = found(path_of(RISE, success, [0.9] * 30 + [0.2] * 10 + [0.9] * 21))
+    assert (item.why, item.began, item.node) == (Why.LOW_TRUST, 30, 20)
+    assert item.score > found(path_of(RISE, success, [0.9] * 30 + [0.45] * 10 + [0.9] * 21)).score
 
 
 def test_a_stall_begins_where_progress_rose_last() -> None:
@@ -72,7 +79,7 @@ def test_low_trust_counts_when_it_lasts_and_the_first_trouble_is_named() -> None
     trust = [0.9] * 20 + [0.1] * 15 + [0.9] * 86
     item = found(path_of([*RISE, *[0.6] * 60], trust=trust))
     assert (item.why, item.began, item.node) == (Why.LOW_TRUST, 20, 10)
-    short = [0.9] * 20 + [0.1] * 5 + [0.9] * 96
+    short = [0.9] * 20 + [0.1] * 2 + [0.9] * 99
     assert found(path_of([*RISE, *[0.6] * 60], trust=short)).why is Why.STALL
 
 

@@ -29,10 +29,11 @@ class Why(StrEnum):
 class Signs:
     """What counts as going wrong. Times in seconds, progress and trust 0..1.
 
-    success_s: an attempt has succeeded when success was read for so long at its end. smooth_s: progress is the median
-    over so long. gain: rises that are smaller are none. stall_s: without a rise for so long is a stall. fall: progress
-    lost since the best is a fall. low_trust: below it for trust_s the picture is wrong. before_s: how long before the
-    beginning of the trouble an operator is put. thumbnails: pictures in the strip.
+    success_s: an attempt has succeeded when success was read for so long at its end. smooth_s: progress and trust are
+    medians over so long. gain: rises that are smaller are none. stall_s: without a rise for so long is a stall. fall:
+    progress lost since the best is a fall. low_trust: below it the picture is probably wrong, and stays wrong: a
+    success that is read after that is none. before_s: how long before the beginning of the trouble an operator is put.
+    thumbnails: pictures in the strip.
     """
 
     success_s: float = 0.3
@@ -41,7 +42,6 @@ class Signs:
     stall_s: float = 3.0
     fall: float = 0.1
     low_trust: float = 0.5
-    trust_s: float = 1.0
     before_s: float = 1.0
     thumbnails: int = 6
 
@@ -90,9 +90,10 @@ def ranked(items: Iterable[InboxItem]) -> list[InboxItem]:
 
 def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem | None:
     """The same for a path of rows, first node first."""
-    if _succeeded(path, max(1, round(signs.success_s * fps))):
+    troubles = _troubles(path, fps, signs)
+    if not troubles:
         return None
-    why, began = min(_troubles(path, fps, signs), key=lambda trouble: trouble[1])
+    why, began = min(troubles, key=lambda trouble: trouble[1])
     start = max(0, began - round(signs.before_s * fps))
     shown = np.linspace(start, len(path) - 1, signs.thumbnails).round().astype(int)
     return InboxItem(
@@ -101,26 +102,27 @@ def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem |
         began=path[began].id,
         end=path[-1].id,
         why=why,
-        score=_score(path, start),
+        score=_score(path, start, fps, signs),
         thumbnails=tuple(dict.fromkeys(path[i].id for i in shown)),
     )
 
 
-def _succeeded(path: Sequence[NodeRow], steps: int) -> bool:
-    last = path[-steps:]
-    return len(path) > 1 and all(row.reading.success for row in last)
-
-
 def _troubles(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
-    """Each reason with the place on the path where it begins; at least one."""
-    found = [*_trust_trouble(path, fps, signs), *_judge_trouble(path), *_progress_trouble(path, fps, signs)]
+    """Each reason with the place on the path where it begins; none for a success that can be trusted."""
+    distrust = _trust_trouble(path, fps, signs)
+    if _succeeded(path, max(1, round(signs.success_s * fps))):
+        return distrust
+    found = [*distrust, *_judge_trouble(path), *_progress_trouble(path, fps, signs)]
     return found or [(Why.TIME, _slowest(_progress(path, fps, signs), round(signs.stall_s * fps)))]
 
 
+def _succeeded(path: Sequence[NodeRow], steps: int) -> bool:
+    return len(path) > 1 and all(row.reading.success for row in path[-steps:])
+
+
 def _trust_trouble(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
-    low = [row.reading.trust is not None and row.reading.trust < signs.low_trust for row in path]
-    place = _first_run(low, max(1, round(signs.trust_s * fps)))
-    return [] if place is None else [(Why.LOW_TRUST, place)]
+    low = np.flatnonzero(_trust(path, fps, signs) < signs.low_trust)
+    return [(Why.LOW_TRUST, int(low[0]))] if len(low) else []
 
 
 def _judge_trouble(path: Sequence[NodeRow]) -> list[tuple[Why, int]]:
@@ -142,14 +144,19 @@ def _progress_trouble(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[t
 
 
 def _progress(path: Sequence[NodeRow], fps: int, signs: Signs) -> Doubles:
-    """(T,) running median; before anything was said, what is said first; NaN where nothing ever is."""
-    said = [row.reading.progress for row in path]
-    first = next((value for value in said if value is not None), np.nan)
-    held = [first]
-    for value in said:
-        held.append(held[-1] if value is None else value)
-    side = round(signs.smooth_s * fps) // 2
-    padded = np.pad(np.array(held[1:], np.float64), side, mode="edge")
+    return _smooth([row.reading.progress for row in path], signs.smooth_s * fps)
+
+
+def _trust(path: Sequence[NodeRow], fps: int, signs: Signs) -> Doubles:
+    return _smooth([row.reading.trust for row in path], signs.smooth_s * fps)
+
+
+def _smooth(said: Sequence[float | None], steps: float) -> Doubles:
+    """(T,) running median; what was said holds until the next, and the first before it; NaN where nothing ever is."""
+    last = next((value for value in said if value is not None), np.nan)
+    held = [last := last if value is None else value for value in said]
+    side = round(steps) // 2
+    padded = np.pad(np.array(held, np.float64), side, mode="edge")
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * side + 1), axis=1))
 
 
@@ -171,18 +178,11 @@ def _slowest(progress: Doubles, steps: int) -> int:
     return int(np.argmin(progress[steps:] - progress[:-steps]))
 
 
-def _first_run(flags: Sequence[bool], length: int) -> int | None:
-    """Where the first run of at least `length` true ones begins."""
-    run = 0
-    for i, flag in enumerate(flags):
-        run = run + 1 if flag else 0
-        if run == length:
-            return i - length + 1
-    return None
+def _score(path: Sequence[NodeRow], start: int, fps: int, signs: Signs) -> float:
+    """How much was probably left to do at the end, times how far the picture can be trusted where an operator begins.
 
-
-def _score(path: Sequence[NodeRow], start: int) -> float:
-    """How much was left to do at the end, times how far the picture can be trusted where an operator would begin."""
-    reading = path[start].reading
-    left = 1 - (path[-1].reading.progress or 0.0)
-    return float(left * (1.0 if reading.trust is None else reading.trust))
+    A picture that was wrong once stays wrong, so the end is to be trusted no more than what came before.
+    """
+    lowest, reading = _trust(path, fps, signs).min(), path[start].reading
+    done = (path[-1].reading.progress or 0.0) * (1.0 if np.isnan(lowest) else lowest)
+    return float((1 - done) * (1.0 if reading.trust is None else reading.trust))

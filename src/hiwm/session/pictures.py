@@ -66,13 +66,21 @@ class PictureStore:
             for place, picture in enumerate(pictures)
         ]
         whole = [
-            one or pack_picture(picture, self._base(key, place))
+            one or self._smaller(picture, key, place)
             for place, (one, picture) in enumerate(zip(packed, pictures, strict=True))
         ]
         self._packed.put(node, (whole, key), sum(len(one[-1]) for one in whole if len(one) > 2))
         for place, picture in enumerate(pictures):
             self._pictures.put((node, place), picture, picture.nbytes)
         return whole
+
+    def _smaller(self, picture: Picture, key: int | None, place: int) -> Packed:
+        """As a difference, or whole where so much has changed that the difference is the larger one."""
+        base = self._base(key, place)
+        packed = pack_picture(picture, base)
+        if key is None or base is None or len(packed[3]) < len(self._read(key)[0][place][3]):
+            return packed
+        return min(packed, pack_picture(picture, None), key=lambda one: len(one[3]))
 
     def forget(self) -> None:
         """Drops all copies: what was packed last was not stored after all."""
