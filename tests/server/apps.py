@@ -32,7 +32,7 @@ class Console:
         """A browser, logged in with a cookie or not."""
         headers = {"host": host, **({"origin": origin} if origin is not None else {})}
         cookies = {} if cookie is None else {"hiwm-8123": cookie}
-        transport = httpx.ASGITransport(self.app)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(self.app)
         return httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers, cookies=cookies)
 
     def cookie(self, role: Role, name: str | None = None) -> str:

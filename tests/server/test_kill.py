@@ -102,7 +102,7 @@ def test_a_killed_server_loses_nothing_that_was_saved(server: ToyServer, steerer
     kills = size(50, 1000)
     for _ in range(kills):
         before = sum(len(steerer.acked) for steerer in steerers)
-        until(lambda before=before: sum(len(s.acked) for s in steerers) >= before + 4, 60)  # type: ignore[misc]
+        until(lambda before=before: sum(len(s.acked) for s in steerers) >= before + 4, 60)
         time.sleep(rng.uniform(0, 0.1))
         server.kill()
         started = time.monotonic()
@@ -127,7 +127,7 @@ def test_a_killed_model_worker_is_replaced_and_the_session_goes_on_from_what_was
         os.kill(server.worker(), signal.SIGKILL)
         started = time.monotonic()
         before = [len(steerer.acked) for steerer in steerers]
-        until(lambda b=before: all(len(s.acked) > n for s, n in zip(steerers, b, strict=True)), 60)  # type: ignore[misc]
+        until(lambda b=before: all(len(s.acked) > n for s, n in zip(steerers, b, strict=True)), 60)
         waits.append(time.monotonic() - started)
     for steerer in steerers:
         steerer.stopping.set()
@@ -145,8 +145,8 @@ def test_a_cut_network_neither_loses_nor_doubles_inputs(server: ToyServer, steer
         connections, acked = steerer.client.connections, len(steerer.acked)
         started = time.monotonic()
         steerer.client.drop()
-        until(lambda s=steerer, n=connections: s.client.connections > n, 30)  # type: ignore[misc]
-        until(lambda s=steerer, n=acked: len(s.acked) > n, 30)  # type: ignore[misc]
+        until(lambda s=steerer, n=connections: s.client.connections > n, 30)
+        until(lambda s=steerer, n=acked: len(s.acked) > n, 30)
         waits.append(time.monotonic() - started)
         time.sleep(rng.uniform(0, 0.1))
     for steerer in steerers:

@@ -17,7 +17,8 @@ from tests.server.recorded import recorded_session
 
 HOSTILE = [
     "", ".", "..", "../a", "a/b", "/etc/passwd", "a\\b", "a\x00b", "A", " a", "a ", "a\n", "%2e%2e", "~", "-a", "_a",
-    "a:b", "a" * 65, "\u00e4", "a*", "a?", "$(id)", "`id`", "a;b", "a|b", "con\u202e", "..%2f", "....//", "a\r\nb", "{}",
+    "a:b", "a" * 65, "\u00e4", "a*", "a?", "$(id)", "`id`", "a;b", "a|b", "con\u202e", "..%2f", "....//", "a\r\nb",
+    "{}",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What operators do, through the real server: take over, rewind, label, work together, lose the connection, pair arms."""
+"""What operators do, through the real server: take over, rewind, label, work together, get lost, pair arms."""
 
 from __future__ import annotations
 

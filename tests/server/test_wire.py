@@ -13,7 +13,7 @@ import pytest
 
 from hiwm.server.codec import BadMessage, decode_down, decode_up, encode
 from hiwm.server.frames import Codec, FrameHeader, FrameKind, jpeg, pack_frame, unpack_frame
-from hiwm.server.messages import UP
+from hiwm.server.messages import UP, Down
 from hiwm.server.typescript import lines
 from hiwm.server.wire import (
     MOST_BYTES,
@@ -55,7 +55,8 @@ def test_messages_of_the_server_come_back() -> None:
         "a", Phase.HOLDING, (CommandName.RESUME,), 4, 4, 0, None, "ada", True, 2, (0.5, 1.0), "the world waits", 5
     )
     event = Event("a", 0, "mark", 3, 1e12, "ada", Label.SUCCESS)
-    for message in (state, event, Durable("a", 4, 5)):
+    messages: list[Down] = [state, event, Durable("a", 4, 5)]
+    for message in messages:
         assert decode_down(encode(message)) == message
 
 

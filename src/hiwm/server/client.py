@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 from hiwm.errors import HiwmError
 from hiwm.server import wire
@@ -238,9 +239,14 @@ class Client:
         ticket = self.http.json("POST", "/api/ticket")["ticket"]
         url = f"{self.http.origin.replace('http', 'ws', 1)}/ws?ticket={ticket}"
         with connect(
-            url, subprotocols=[wire.SUBPROTOCOL], origin=self.http.origin, ssl=self._context, compression=None,  # type: ignore[list-item, arg-type]
-            open_timeout=10, close_timeout=0.2, max_size=2**23,
-        ) as socket:  # fmt: skip
+            url,
+            subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
+            origin=Origin(self.http.origin),
+            ssl=self._context,
+            compression=None,
+            open_timeout=10,
+            close_timeout=0.2,
+        ) as socket:
             session = self.info.id if self.info is not None else self._session
             socket.send(encode(wire.Hello(wire.PROTOCOL, self.name, session, self._device)))
             self._socket, resend = socket, True

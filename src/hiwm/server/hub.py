@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,8 +22,9 @@ from hiwm.server.library import Library
 from hiwm.server.logs import log, log_failure
 from hiwm.server.model_process import FirstNode, ModelProcess, ModelSettings
 from hiwm.server.model_wire import ModelError
+from hiwm.server.refusals import require_models
 from hiwm.server.room import Room
-from hiwm.server.room_messages import session_id
+from hiwm.server.room_messages import labels_of, session_id
 from hiwm.server.scheduler import Scheduler
 from hiwm.server.seat import CLOSE_REPLACED, Seat
 from hiwm.server.wire import Device, Item, Role
@@ -189,25 +190,35 @@ class Hub:
 
     async def open(self, seat: Seat, name: str) -> None:
         """Shows a session to a seat, and to its devices; raises BadInput."""
-        room = await self.room(name)
-        if seat.room is not room:
-            await self._leave(seat, keep=False)
-        await room.join(seat)
-        for device in [one for one in self.seats.values() if one.user.seat == seat.client]:
-            await self._leave(device, keep=True)
-            await room.join(device)
+        async with self._visit(name) as room:
+            if seat.room is not room:
+                await self._leave(seat, keep=False)
+            await room.join(seat)
+            for device in [one for one in self.seats.values() if one.user.seat == seat.client]:
+                await self._leave(device, keep=True)
+                await room.join(device)
 
-    async def room(self, name: str) -> Room:
-        """The open session of that name; opened when it is not."""
+    @contextlib.asynccontextmanager
+    async def _visit(self, name: str) -> AsyncIterator[Room]:
+        """The session of that name, opened when it is not, and kept open meanwhile."""
         async with self._opening:
             if name not in self.rooms:
                 path = await self.store(self.library.to_work_on, name)
-                self._enter(await self.store(_open_session, path), NO_LIMIT)
-            return self.rooms[name]
+                await self._enter(await self.store(_open_session, path), NO_LIMIT)
+            room = self.rooms[name]
+            room.visits += 1
+        try:
+            yield room
+        finally:
+            room.visits -= 1
 
-    def _enter(self, session: Session, max_steps: int) -> Room:
+    async def _enter(self, session: Session, max_steps: int) -> Room:
         room = Room(session, self.leases, self.scheduler, self.store, max_steps)
-        room.require_models(self.model)
+        try:
+            require_models(room.id, session.about, self.model.about)
+        except BadInput:
+            await self.store(session.close)
+            raise
         self.rooms[room.id] = room
         room.start()
         return room
@@ -222,11 +233,11 @@ class Hub:
             await self.new_scene(seat, None)
             return
         self._work[seat.client] = _Work(item)
-        room = await self.room(item.session)
-        await self._leave(seat, keep=False)
-        await room.put_at(item.node)
-        seat.send(self._item_message(item))
-        await self.open(seat, item.session)
+        async with self._visit(item.session) as room:
+            await self._leave(seat, keep=False)
+            await room.put_at(item.node)
+            seat.send(self._item_message(item))
+            await self.open(seat, item.session)
 
     async def _put_down(self, seat: Seat, skip: bool) -> None:
         """The item that the seat had: finished where it was labelled or finished there, else back in the inbox."""
@@ -235,7 +246,7 @@ class Hub:
             return
         item, user = work.item, seat.user.name
         room = self.rooms.get(item.session)
-        labels = [] if room is None else room.labels_of(user)
+        labels = [] if room is None else labels_of(room.session, user)
         if not skip and (labels or (room is not None and room.session.phase is Phase.DONE)):
             unsure = bool(labels) and labels[-1] is Label.UNSURE
             await self.store(self.desk.finish, user, item.session, item.node, unsure)
@@ -267,12 +278,15 @@ class Hub:
             scene = scene or self._next_scene()
             first = await self._first(scene)
         session = await self.store(self._create, scene, first, seat.user.name)
-        async with self._opening:
-            room = self._enter(session, first.max_steps)
-        seat.send(Item(room.id, 0, len(self.desk.waiting())))
-        await self.open(seat, room.id)
+        name = await self._enter_new(session, first.max_steps)
+        seat.send(Item(name, 0, len(self.desk.waiting())))
+        await self.open(seat, name)
         if self._spare is None:
             self._tasks.append(asyncio.create_task(self._prepare_spare()))
+
+    async def _enter_new(self, session: Session, max_steps: int) -> str:
+        async with self._opening:
+            return (await self._enter(session, max_steps)).id
 
     async def first_of_picture(self, name: str, picture: Picture) -> FirstNode:
         """What a session that begins with this picture would begin with; kept until it does. Raises ModelError."""
@@ -290,8 +304,7 @@ class Hub:
         if first is None:
             raise BadInput("this picture was not read (or too long ago); upload it again")
         session = await self.store(self._create, f"{self.settings.scenes.partition('/')[0]}/{name}/0", first, operator)
-        async with self._opening:
-            return self._enter(session, first.max_steps).id
+        return await self._enter_new(session, first.max_steps)
 
     async def _first(self, scene: str) -> FirstNode:
         if self.problem is not None:

@@ -10,25 +10,31 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hiwm.errors import BadInput, HiwmError, NotAllowed, OutOfSpace
+from hiwm.errors import HiwmError, NotAllowed, OutOfSpace
 from hiwm.rollout import Node
 from hiwm.server.audience import Audience
-from hiwm.server.leases import Leases, Refused
+from hiwm.server.leases import Leases
 from hiwm.server.logs import log, log_failure
 from hiwm.server.messages import Down
-from hiwm.server.model_process import ModelProcess
 from hiwm.server.model_wire import ModelError
-from hiwm.server.room_messages import event_message, session_id, session_info, state_message, step_message
+from hiwm.server.refusals import code_of
+from hiwm.server.room_messages import (
+    event_message,
+    recorded_messages,
+    session_id,
+    session_info,
+    state_message,
+    step_message,
+)
 from hiwm.server.scheduler import Due, Scheduler, Stepped, Urgency
 from hiwm.server.seat import Seat
 from hiwm.server.steering import Motion, start_pose, steer
 from hiwm.server.turn import Store, Turn
 from hiwm.server.wire import CREDIT, Command, Durable, ErrorCode, Input, Timing
 from hiwm.session.phases import Command as CommandName
-from hiwm.session.phases import Label, Phase
+from hiwm.session.phases import Phase
 from hiwm.session.session import Session
 from hiwm.types import Floats
 
@@ -70,30 +76,21 @@ class Room:
         self.audience = Audience(self.spec)
         self.turn = Turn(self.id, leases, store)
         self.paused: str | None = None
+        self.visits = 0
+        """Those who are about to come in: until they are here, the room stays open."""
         self._info = session_info(session)
         self._scheduler, self._store = scheduler, store
         self._pending: deque[_Pending] = deque()
         self._wake = asyncio.Event()
         self._accepted: dict[str, int] = {}
         self._done: dict[str, int] = {}
-        self._recorded = _recorded(session)
+        self._recorded = recorded_messages(session)
         for client, seq in self._recorded:
             self._done[client] = max(seq, self._done.get(client, seq))
         self._tokens: OrderedDict[int, int] = OrderedDict()
         self._motion: Motion | None = None
         self._next_due = 0.0
         self._task: asyncio.Task[None] | None = None
-
-    def require_models(self, model: ModelProcess) -> None:
-        """Raises BadInput where the session was made with another dynamics or policy than are served."""
-        about = self.session.about
-        for part, made in (("dynamics", about.dynamics), ("policy", about.policy)):
-            served = model.about.get(part)
-            if served is not None and served.get("hash") != made.get("hash"):
-                raise BadInput(
-                    f"session {self.id} was made with the {part} {_named(made)}, served is {_named(served)}; "
-                    "serve it with its own"
-                )
 
     def start(self) -> None:
         """Begins to handle messages."""
@@ -110,7 +107,7 @@ class Room:
     @property
     def deserted(self) -> bool:
         """True when nobody looks and nobody could come back to steer."""
-        return not self.audience.seats and not self.turn.held.holder and not self._pending
+        return not (self.audience.seats or self.turn.held.holder or self._pending or self.visits)
 
     # ---------------------------------------------------------------------------------------------- seats
 
@@ -154,13 +151,6 @@ class Room:
     def acked(self) -> None:
         """A seat has drawn a frame; there may be credit again."""
         self._wake.set()
-
-    def labels_of(self, operator: str) -> list[Label]:
-        """What an operator has said here, oldest first; what was undone does not count."""
-        events = [
-            event for event in self.session.events if event.kind == CommandName.MARK and event.operator == operator
-        ]
-        return [Label(e.data["label"]) for e in events if e.node is not None and e.node in self.session.labels]
 
     async def put_at(self, node_id: int) -> None:
         """Rewinds a session that nobody drives, so that an operator finds it there; raises NotAllowed."""
@@ -249,7 +239,7 @@ class Room:
     async def _trouble(self, error: HiwmError) -> None:
         """What went wrong without anybody having asked is shown to all, and tried again in a while."""
         for seat in self.audience.seats:
-            seat.refuse(_code(error), str(error))
+            seat.refuse(code_of(error), str(error))
         await asyncio.sleep(TROUBLE_S)
 
     async def _handle(self, pending: _Pending) -> None:
@@ -263,7 +253,7 @@ class Room:
             self._recorded.add((seat.client, message.seq))
         except HiwmError as error:
             refused = self.audience.of_client(seat.client) or seat
-            refused.refuse(_code(error), str(error), message.seq)
+            refused.refuse(code_of(error), str(error), message.seq)
         self._done[seat.client] = message.seq
         self.audience.tell_client(seat.client, Durable(self.id, message.seq, len(self.session.tree)))
 
@@ -401,21 +391,3 @@ class Room:
 
     def _state(self, seat: Seat) -> Down:
         return state_message(self.session, self.turn.held, seat.holder, self.paused)
-
-
-def _named(about: Mapping[str, str]) -> str:
-    return f"{about.get('name', '?')} ({about.get('hash', '')[:12]})"
-
-
-def _recorded(session: Session) -> set[tuple[str, int]]:
-    """(client, seq) of every message that is in the file."""
-    said = [(row.client, row.seq) for row in session.tree.rows] + [(e.client, e.seq) for e in session.events]
-    return {(client, seq) for client, seq in said if seq is not None}
-
-
-def _code(error: HiwmError) -> ErrorCode:
-    """What kind of refusal an error is."""
-    if isinstance(error, Refused):
-        return ErrorCode.STALE if error.stale else ErrorCode.HELD
-    kinds = {NotAllowed: ErrorCode.NOT_ALLOWED, OutOfSpace: ErrorCode.NO_SPACE, ModelError: ErrorCode.MODEL}
-    return next((code for kind, code in kinds.items() if isinstance(error, kind)), ErrorCode.UNKNOWN)

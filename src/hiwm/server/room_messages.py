@@ -5,7 +5,7 @@ from __future__ import annotations
 from hiwm.server.leases import Held
 from hiwm.server.steering import speed_limit, start_pose
 from hiwm.server.wire import CameraInfo, Event, NumberInfo, SessionInfo, State, Step
-from hiwm.session.phases import Label, allowed
+from hiwm.session.phases import Command, Label, allowed
 from hiwm.session.rows import EventRow
 from hiwm.session.session import Session
 
@@ -13,6 +13,18 @@ from hiwm.session.session import Session
 def session_id(session: Session) -> str:
     """The name that a session goes by here: that of its file."""
     return session.file.path.stem
+
+
+def recorded_messages(session: Session) -> set[tuple[str, int]]:
+    """(client, seq) of every message that is in the file."""
+    said = [(row.client, row.seq) for row in session.tree.rows] + [(e.client, e.seq) for e in session.events]
+    return {(client, seq) for client, seq in said if seq is not None}
+
+
+def labels_of(session: Session, operator: str) -> list[Label]:
+    """What an operator has said, oldest first; what was undone does not count."""
+    marks = [e for e in session.events if e.kind == Command.MARK and e.operator == operator]
+    return [Label(e.data["label"]) for e in marks if e.node is not None and e.node in session.labels]
 
 
 def session_info(session: Session) -> SessionInfo:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -13,10 +14,10 @@ from hiwm.errors import HiwmError
 from hiwm.server.accounts import CODE_S, NotWelcome, User
 from hiwm.server.codec import BadMessage, decode_up
 from hiwm.server.hub import Hub
-from hiwm.server.leases import Refused
 from hiwm.server.limits import COMMANDS_A_SECOND, INPUTS_A_SECOND, OTHERS_A_SECOND, Bucket
 from hiwm.server.logs import log, log_failure, unix_ms
 from hiwm.server.messages import Up
+from hiwm.server.refusals import code_of
 from hiwm.server.seat import CLOSE_REPLACED, Seat
 from hiwm.server.wire import (
     PROTOCOL,
@@ -143,8 +144,9 @@ class Connection:
     async def _receive(self) -> bytes:
         """The next message; raises Ended when the seat is stuck or replaced, WebSocketDisconnect when it goes."""
         receiving = asyncio.ensure_future(self._socket.receive())
-        done, _ = await asyncio.wait({receiving, self._ended}, return_when=asyncio.FIRST_COMPLETED)
-        if self._ended in done:
+        waited: set[asyncio.Future[Any]] = {receiving, self._ended}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if self._ended.done():
             receiving.cancel()
             raise self._ended.result()
         event = receiving.result()
@@ -225,10 +227,8 @@ class Connection:
         seq = message.seq if isinstance(message, Input | Command) else None
         try:
             await self._dispatch(seat, message)
-        except Refused as error:
-            seat.refuse(ErrorCode.STALE if error.stale else ErrorCode.HELD, str(error), seq)
         except HiwmError as error:
-            seat.refuse(ErrorCode.UNKNOWN, str(error), seq)
+            seat.refuse(code_of(error), str(error), seq)
         except (Ended, WebSocketDisconnect):
             raise
         except Exception as error:  # the outermost handler of a connection: others go on
