@@ -104,6 +104,7 @@ def export(
     out: Path,
     segments: bool = False,
     successes: bool = False,
+    rollouts: bool = False,
     most_frames: int | None = None,
     like: Path | None = None,
     least_trust: float = 0.1,
@@ -116,6 +117,7 @@ def export(
         out: Folder of the dataset.
         segments: Only what was steered, each correction as an episode.
         successes: Instead of corrections, the policy's own attempts that succeeded.
+        rollouts: Instead of corrections, all attempts of the policy, however they ended: for a world to learn from.
         most_frames: Begin no further episode once there are so many frames.
         like: A dataset whose columns the new one shall have, so that LeRobot can merge both.
         least_trust: Reject corrections in which the world's trust falls below this.
@@ -127,9 +129,14 @@ def export(
     from hiwm.pipeline.export import Order
     from hiwm.pipeline.export import export as run_export
 
-    if segments and successes:
-        raise BadInput("expected one of --segments and --successes, got both; export each to a folder of its own")
-    shape = Shape.SEGMENTS if segments else Shape.SUCCESSES if successes else Shape.ATTEMPTS
+    asked = {Shape.SEGMENTS: segments, Shape.SUCCESSES: successes, Shape.ROLLOUTS: rollouts}
+    shapes = [shape for shape, wanted in asked.items() if wanted]
+    if len(shapes) > 1:
+        raise BadInput(
+            f"expected one of --segments, --successes and --rollouts, got {' and '.join(shapes)}; export each to a "
+            "folder of its own"
+        )
+    shape = shapes[0] if shapes else Shape.ATTEMPTS
     gates = Gates(least_trust=least_trust, mean_trust=mean_trust)
     report = run_export(Order(sessions, shape, gates, most_frames, like), out)
     print(f"{report.episodes} episodes, {report.frames} frames, {report.steered} of them steered; {out}")

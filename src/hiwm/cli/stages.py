@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
@@ -69,7 +69,7 @@ def train_world(
     resume: bool = False,
     threads: int | None = None,
     start: str | None = None,
-    judge_only: bool = False,
+    only: tuple[Literal["pictures", "motion", "judge", "trust"], ...] = (),
 ) -> None:
     """Train a world model on a dataset; it stops by the clock, and the best world so far is always in the folder.
 
@@ -82,14 +82,27 @@ def train_world(
         resume: Go on with the training in the folder.
         threads: Threads of the processor; by default as many as there are cores.
         start: A world to go on from, a folder or a shipped name: on new data, or for a longer training.
-        judge_only: Keep the networks of that world, and teach its judge and trust what this dataset calls success.
+        only: The parts of that world that learn from this dataset; by default all.
     """
-    from hiwm.pipeline.train_world import WorldRecipe
+    from hiwm.pipeline.train_world import Part, WorldRecipe
     from hiwm.pipeline.train_world import train_world as run_training
     from hiwm.worldmodel.shipped import find_world
 
     begun = None if start is None else find_world(start)
-    print(run_training(dataset.open(), out, minutes, WorldRecipe(), device, size, resume, threads, begun, judge_only))
+    print(
+        run_training(
+            dataset.open(),
+            out,
+            minutes,
+            WorldRecipe(),
+            device,
+            size,
+            resume,
+            threads,
+            begun,
+            [Part(name) for name in only],
+        )
+    )
 
 
 def world_card(

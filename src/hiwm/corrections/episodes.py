@@ -28,7 +28,7 @@ def episode_of(session: Session, take: Take) -> Episode:
         progress=_floats([row.reading.progress for row in seen]),
         drivers=tuple(row.driver or Driver.POLICY for row in led),
         lapses=("",) * len(led),
-        kind=Kind.DEMO,
+        kind=Kind.DEMO if take.takeovers or rows[-1].reading.success else Kind.FAILURE,
         scene=session.about.scene,
         prompt=session.about.prompt,
         truth=np.stack(truths).astype(np.float32) if len(truths) == len(seen) else None,

@@ -1,5 +1,5 @@
-"""Which stretches of a session become episodes: whole attempts with the corrections inside, corrections alone, or the
-policy's own successes.
+"""Which stretches of a session become episodes: whole attempts with the corrections inside, corrections alone, or what
+the policy did by itself: its successes, or all of its attempts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class Shape(StrEnum):
     ATTEMPTS = "attempts"
     SEGMENTS = "segments"
     SUCCESSES = "successes"
+    ROLLOUTS = "rollouts"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Rejected:
 
 def takes_of(session: Session, shape: Shape, gates: Gates) -> tuple[list[Take], list[Rejected]]:
     """The episodes of a session, and what was rejected."""
-    if shape is Shape.SUCCESSES:
-        return _own_success(session, gates)
+    if shape in (Shape.SUCCESSES, Shape.ROLLOUTS):
+        return _own_attempt(session, gates if shape is Shape.SUCCESSES else None)
     verdicts = judge_corrections(session, gates)
     rejected = [Rejected(v.correction.takeover, v.correction.end, v.reasons) for v in verdicts if v.reasons]
     good = [verdict for verdict in verdicts if not verdict.reasons]
@@ -79,14 +80,19 @@ def _attempts(session: Session, verdicts: Sequence[Verdict], good: Sequence[Verd
     return takes
 
 
-def _own_success(session: Session, gates: Gates) -> tuple[list[Take], list[Rejected]]:
-    """The first branch, if nobody steered in it and it ends well."""
+def _own_attempt(session: Session, gates: Gates | None) -> tuple[list[Take], list[Rejected]]:
+    """The first branch, if nobody steered in it; and if it ends well, where there are gates.
+
+    A world learns most from attempts that failed, so that without gates nothing is left out.
+    """
     if not len(session.tree):
         return [], []
     path = session.path(session.tree.end(0))
     rows = [session.tree.row(node) for node in path]
     if len(path) < 2 or any(row.takeover is not None for row in rows):
         return [], []
+    if gates is None:
+        return [Take(tuple(path), ())], []
     reasons = [] if ends_well(session, path[-1]) else ["the attempt does not end in success"]
     reasons += trust_reasons([row.reading.trust for row in rows], gates)
     if reasons:

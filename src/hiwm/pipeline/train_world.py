@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import torch
@@ -20,6 +21,15 @@ from hiwm.worldmodel.judge import JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import Clock, WorldTrainer
 from hiwm.worldmodel.trust_training import TrustTraining, fit_trust
+
+
+class Part(StrEnum):
+    """What of a world can learn by itself: reading and painting; how codes and robot move; judge; trust."""
+
+    PICTURES = "pictures"
+    MOTION = "motion"
+    JUDGE = "judge"
+    TRUST = "trust"
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ def train_world(
     resume: bool = False,
     threads: int | None = None,
     start: Path | None = None,
-    judge_only: bool = False,
+    only: Sequence[Part] = (),
 ) -> Path:
     """Trains until `minutes` are spent in all and returns `out`, which then holds the best world so far.
 
@@ -51,8 +61,8 @@ def train_world(
     resumes with the saved world and a judge from the beginning; one that had ended trains its judge again.
 
     size: (H, W) that pictures are resized to, None for their own. threads: of the processor; None leaves it to torch.
-    start: a world to go on from, with half the learning rates, instead of from scratch. judge_only: keep its networks as
-    they are, and teach its judge and trust what this dataset calls success and progress.
+    start: a world to go on from, with half the learning rates, instead of from scratch. only: the parts of it that
+    learn from this dataset, all where empty; the others stay as they are.
     Raises BadInput where `out` holds a training and `resume` is not given, or the device does not exist.
     """
     place = pick_device(device)
@@ -65,23 +75,28 @@ def train_world(
     begun = None if start is None else load_world(start)
     if begun is not None:
         recipe = dataclasses.replace(recipe, network=begun.network, training=gentler(recipe.training))
-    elif judge_only:
-        raise BadInput("expected a world whose judge is to be taught; give --start")
+    elif only:
+        raise BadInput("expected a world of which some parts are to learn more; give --start with --only")
+    parts = frozenset(only or Part)
+    if Part.PICTURES not in parts:
+        recipe = dataclasses.replace(recipe, training=moving_only(recipe.training))
     console = Console(stderr=True, highlight=False)
     known = known_labels(windows)
     if known.note:
         console.print(known.note)
-    share = recipe.judge_training.share if known.progress else 0.0
+    share = recipe.judge_training.share if known.progress and Part.JUDGE in parts else 0.0
     scalars, close = _tensorboard(out / "tensorboard")
     try:
-        if judge_only and begun is not None:
-            share = 1.0 if known.progress else 0.0
-            save_world(out, dataclasses.replace(begun, judge=None, trust=None))
+        if begun is not None and not parts & {Part.PICTURES, Part.MOTION}:
+            share = 1.0 if share else 0.0
+            save_world(out, begun)
         else:
             trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place, begun)
             if found:
                 trainer.resume()
             trainer.train(Clock(minutes * 60 * (1 - share)), console.print, scalars)
+        if begun is not None:
+            save_world(out, dataclasses.replace(load_world(out), judge=begun.judge, trust=begun.trust))
         if share:
             world = load_world(out)
             first = None if begun is None else begun.judge
@@ -89,11 +104,12 @@ def train_world(
             judge = judging.train(Clock(minutes * 60 * share), console.print, scalars)
             with full_disk_is_clear("writing the judge"):
                 save_world(out, dataclasses.replace(world, judge=judge))
-        world = load_world(out)
-        trust = fit_trust(world, windows, recipe.trust)
-        console.print(f"trust: right in {trust.about['right']:.0%} of {trust.about['n']} kept-out steps")
-        with full_disk_is_clear("writing trust"):
-            save_world(out, dataclasses.replace(world, trust=trust))
+        if Part.TRUST in parts:
+            world = load_world(out)
+            trust = fit_trust(world, windows, recipe.trust)
+            console.print(f"trust: right in {trust.about['right']:.0%} of {trust.about['n']} kept-out steps")
+            with full_disk_is_clear("writing trust"):
+                save_world(out, dataclasses.replace(world, trust=trust))
     finally:
         close()
     return out
@@ -102,6 +118,11 @@ def train_world(
 def gentler(training: TrainingConfig) -> TrainingConfig:
     """The recipe for a world that has been trained before."""
     return dataclasses.replace(training, learning_rate=training.learning_rate / 2, motion_rate=training.motion_rate / 2)
+
+
+def moving_only(training: TrainingConfig) -> TrainingConfig:
+    """The recipe in which pictures are read and painted as before."""
+    return dataclasses.replace(training, motion_share=1.0, polish_share=0.0)
 
 
 def pick_device(name: str) -> torch.device:
