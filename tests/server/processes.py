@@ -72,9 +72,11 @@ class Forker:
 class ToyServer:
     """The server in a folder; started again it has the same address."""
 
-    def __init__(self, forker: Forker, folder: Path, rollouts: Path | None = None) -> None:
+    def __init__(
+        self, forker: Forker, folder: Path, rollouts: Path | None = None, public_name: str | None = None
+    ) -> None:
         self.folder, self.port = folder, free_port()
-        self._forker, self._rollouts = forker, rollouts
+        self._forker, self._rollouts, self._public_name = forker, rollouts, public_name
         self.pid = 0
         self.start()
 
@@ -91,8 +93,7 @@ class ToyServer:
     def start(self) -> None:
         """Starts the server, and waits until it answers."""
         (self.folder / "link").unlink(missing_ok=True)
-        more = [self._rollouts] if self._rollouts is not None else []
-        self.pid = self._forker.fork(self.folder, self.port, *more)
+        self.pid = self._forker.fork(self.folder, self.port, self._rollouts or "", self._public_name or "")
         until(lambda: (self.folder / "link").exists())
         until(self._answers)
 

@@ -13,7 +13,7 @@ import pytest
 
 from hiwm.server.codec import BadMessage, decode_down, decode_up, encode
 from hiwm.server.frames import Codec, FrameHeader, FrameKind, jpeg, pack_frame, unpack_frame
-from hiwm.server.messages import UP, Down
+from hiwm.server.messages import UP, Down, Up
 from hiwm.server.typescript import lines
 from hiwm.server.wire import (
     MOST_BYTES,
@@ -34,7 +34,7 @@ from hiwm.session.phases import Label, Phase
 from tests.server.gates import SEED, note, size
 
 WEB = Path(__file__).parents[2] / "web" / "src" / "wire.ts"
-MESSAGES = [
+MESSAGES: list[Up] = [
     Hello(1, "client-1", None, DeviceSpec("arm", ("x",), ("m",))),
     Open("push_t-eval-3"),
     Next(skip=True),

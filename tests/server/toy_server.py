@@ -1,6 +1,6 @@
-"""The real server with toy models as a process: `python -m tests.server.toy_server FOLDER PORT [ROLLOUTS]`.
+"""The real server with toy models as a process: `python -m tests.server.toy_server FOLDER PORT [ROLLOUTS [NAME]]`.
 
-Without arguments it reads such lines and forks a server for each: what is killed in tests is then back in an instant.
+With a public NAME it serves HTTPS. Without arguments it reads such lines and forks a server for each: what is killed in tests is then back in an instant.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ DOT = ModelSettings("tests.server.toy_models:dot")
 
 def run(arguments: Sequence[str]) -> None:
     """Serves until it is told to stop; the link is left in FOLDER/link."""
-    folder, port, *rollouts = arguments
+    folder, port, rollouts, name = (*arguments, "", "")[:4]
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
-    settings = HubSettings(root, DOT, "toy/console", Path(rollouts[0]) if rollouts else None)
+    settings = HubSettings(root, DOT, "toy/console", Path(rollouts) if rollouts else None)
+    tls = Address("0.0.0.0", int(port), "auto", f"https://{name}:{port}")
 
     def tell(text: str) -> None:
         if "#token=" in text:
@@ -31,7 +32,7 @@ def run(arguments: Sequence[str]) -> None:
             beside.write_text(text)
             beside.rename(root / "link")
 
-    serve(settings, Address(port=int(port)), browser=False, tell=tell)
+    serve(settings, tls if name else Address(port=int(port)), browser=False, tell=tell)
 
 
 def fork_servers() -> None:

@@ -15,7 +15,7 @@ from hiwm.errors import BadInput
 def commands() -> SubcommandApp:
     """One command for each thing that is measured."""
     app = SubcommandApp()
-    for command in (collect, expert, reader, world, loop, rewind):
+    for command in (collect, expert, reader, world, loop, rewind, server):
         app.command(command)
     return app
 
@@ -202,6 +202,32 @@ def rewind(
             setting.dynamics, setting.policy, setting.scenes[0], Path(folder), nodes, rewinds, rolled, seed
         )
     _report(setting.about | figures, json)
+
+
+def server(
+    world: str = "push_t",
+    policy: str = "hold",
+    seconds: float = 20.0,
+    operators: int = 4,
+    long_steps: int = 6000,
+    threads: int = 1,
+    json: Path | None = None,
+) -> None:
+    """Measure the console: time from picture to picture for one and for several operators, rewinds, first picture.
+
+    Args:
+        world: Folder of a world, or the name of a shipped one.
+        policy: A policy by folder or name; it drives only until the operators take over.
+        seconds: How long each group of operators steers.
+        operators: How many steer at once in the second group.
+        long_steps: Length of the session in which the rewind is measured.
+        threads: Threads of the processor for the model.
+        json: File for the figures.
+    """
+    _require_some("--operators", operators)
+    from hiwm.bench.server import Load, bench_server
+
+    _report(bench_server(world, policy, Load(seconds, operators, long_steps), threads), json)
 
 
 def _require_some(flag: str, count: int) -> None:

@@ -116,6 +116,8 @@ class Client:
         self.durable: dict[str, int] = {}
         self.refused: dict[int, wire.Error] = {}
         self.connections = 0
+        self.timing: wire.Timing | None = None
+        self.timings = 0
         self._device, self._session, self._context, self._acks = device, session, context, acks
         self._seq = 0
         self._unsaved: dict[int, wire.Input | wire.Command] = {}
@@ -289,6 +291,8 @@ class Client:
                 self.info = message
             case wire.State():
                 self.state = message
+            case wire.Timing():
+                self.timing, self.timings = message, self.timings + 1
             case wire.Lease():
                 self.lease = message
             case wire.Durable():

@@ -6,6 +6,7 @@ import getpass
 import ipaddress
 import re
 import socket
+import sqlite3
 import sys
 import webbrowser
 from collections.abc import Callable
@@ -100,7 +101,7 @@ def serve(
     _say(tell, link, certificate, static)
     if browser:
         webbrowser.open(link)
-    log("serving", url=names.url, root=str(settings.root))
+    log("serving", url=names.url, root=str(settings.root), sqlite=sqlite3.sqlite_version)
     server.run(sockets=[listener])
 
 
@@ -110,6 +111,7 @@ def _listen(address: Address) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address.host, address.port))
+        listener.listen(128)  # the link is printed before the server runs; who comes meanwhile waits
     except OSError as error:
         listener.close()
         raise BadInput(
