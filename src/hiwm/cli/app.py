@@ -70,7 +70,7 @@ def _commands() -> SubcommandApp:
     app.command(measure.evaluate)
     app.command(measure.agree)
     app.command(measure.report)
-    app.command(data.commands(), name="data", help="Look at a dataset, check it, label it.")
+    app.command(data.commands(), name="data", help="Look at a dataset, check it, label it, join several.")
     app.command(session.commands(), name="session", help="Check session files, and draw them.")
     app.command(bench.commands(), name="bench", help="Measure speeds and success rates.")
     return app

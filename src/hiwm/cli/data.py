@@ -1,4 +1,4 @@
-"""Commands that look at a dataset of anybody's, check it, and label it."""
+"""Commands that look at a dataset of anybody's, check it, label it, and join several."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ def commands() -> SubcommandApp:
     app.command(check)
     app.command(show)
     app.command(label)
+    app.command(join)
     return app
 
 
@@ -126,6 +127,19 @@ def label(dataset: Dataset, all_success: bool = False, port: int = 0) -> None:
         print(f"{label_all_success(source)} episodes marked as successes")
     else:
         _serve_labels(source, port)
+
+
+def join(folders: Positional[tuple[Path, ...]], out: Path) -> None:
+    """Join datasets of one robot into one, and prove that it reads back as what went in.
+
+    Args:
+        folders: Folders of the datasets, at least two.
+        out: Folder of the new one.
+    """
+    from hiwm.data.source import open_source
+    from hiwm.pipeline.join_data import join_data
+
+    print(join_data([open_source(folder) for folder in folders], out))
 
 
 def _serve_labels(source: Source, port: int) -> None:
