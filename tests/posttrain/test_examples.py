@@ -13,7 +13,7 @@ import torch
 from hiwm.data.source import Source
 from hiwm.errors import BadInput
 from hiwm.policies.eye import EyeStep, open_eye
-from hiwm.policies.features import ACTION, ENVIRONMENT, STATE
+from hiwm.policies.features import ACTION, ENVIRONMENT, STATE, inputs_of
 from hiwm.posttrain import examples as module
 from hiwm.posttrain.examples import Examples, open_examples
 from hiwm.posttrain.fresh import fresh_config
@@ -120,4 +120,4 @@ def test_corrections_say_who_steered_and_what_counts(tmp_path: Path) -> None:
     np.testing.assert_allclose(examples.weight[:20], [0.25] * 6 + [1.0] * 6 + [0.5] * (episode.length - 12))
     masked = examples.batch(np.array([4]))[f"{ACTION}_is_pad"]
     assert masked.tolist() == [[False, False, True, True]]
-    assert set(config.input_features) | set(config.output_features) == {"observation.images.top", STATE, ACTION}
+    assert set(inputs_of(config)) == {"observation.images.top", STATE}  # and none of the columns beside them

@@ -82,7 +82,7 @@ def fresh_policy(
     Raises UnknownName and BadInput.
     """
     config = fresh_config(name, source.spec, eye, settings, device)
-    small = SmallSizes() if name == "pi0" else None
+    small = small_sizes_for(eye) if name == "pi0" else None
     stats = dataset_stats(source, eye)
     encoder = fresh_encoder(config, eye)
     if encoder is not None:
@@ -119,7 +119,7 @@ def fresh_config(
     if name not in PreTrainedConfig.get_known_choices():
         raise UnknownName("policy of LeRobot", name, PreTrainedConfig.get_known_choices())
     extra = {} if eye is None else {eye.into: eye.width}
-    chosen = RECIPES.get(name, {}) | _wide_enough(name, spec, eye) | dict(settings)
+    chosen = RECIPES.get(name, {}) | _fitted(name, spec, eye) | dict(settings)
     try:
         config = make_policy_config(name, device=device, push_to_hub=False, **chosen)
         config.input_features = input_features(spec, eye is None or eye.keep, extra)
@@ -130,12 +130,18 @@ def fresh_config(
     return config
 
 
-def _wide_enough(name: str, spec: RobotSpec, eye: EyeStep | None) -> dict[str, int]:
-    """pi0 pads state and action to 32 numbers by default; a robot, or an eye behind its state, may have more."""
+def small_sizes_for(eye: EyeStep | None) -> SmallSizes:
+    """Of a small pi0; behind an eye its own look at the pictures has little to add and costs half a step."""
+    return SmallSizes() if eye is None else SmallSizes(vision_width=32, vision_depth=1)
+
+
+def _fitted(name: str, spec: RobotSpec, eye: EyeStep | None) -> dict[str, Any]:
+    """Settings of pi0 that follow from robot and eye: it pads state and action to 32 numbers where they have fewer."""
     if name != "pi0":
         return {}
     state = eye.width if eye is not None and eye.into == STATE else len(spec.state)
-    return {"max_state_dim": max(32, state), "max_action_dim": max(32, len(spec.action))}
+    widths = {"max_state_dim": max(32, state), "max_action_dim": max(32, len(spec.action))}
+    return widths if eye is None else widths | {"image_resolution": (28, 28), "tokenizer_max_length": 24}
 
 
 def dataset_stats(source: Source, eye: EyeStep | None) -> Stats:
