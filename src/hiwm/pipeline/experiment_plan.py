@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hiwm.perception.shipped import shipped_estimator
 from hiwm.pipeline.run_about import CorrectionSet, Method, RunAbout
-from hiwm.pipeline.run_stages import RUN, Stage
+from hiwm.pipeline.run_stages import REPORT, RUN, Stage
 from hiwm.recipes.experiment import Budget, ExperimentRecipe, Round
 from hiwm.worldmodel.shipped import shipped_worlds
 
@@ -174,7 +174,7 @@ class Plan:
             self._evaluated(look, f"evaluate in another look: {look}", seen, flags, recipe.look_scenes)
         if recipe.world_scenes:
             self._agreed({**policies, **self.others})
-        self._add("report", "report", *(Part("", stage.name) for stage in self.stages), "report", RUN)
+        self._add(REPORT, "report", *(Part("", stage.name) for stage in self.stages), "report", RUN)
 
     def about(self) -> RunAbout:
         """What the report compares."""

@@ -25,6 +25,8 @@ from hiwm.runfolder import read_json, write_json
 RECORDS = "stages"
 RUN = "RUN/"
 """Stands for the run's folder in the arguments of a stage."""
+REPORT = "report"
+"""The stage that tells the others."""
 INTERRUPTED = 130
 _TOLD = ("name", "title", "command", "seconds", "version")
 
@@ -137,8 +139,8 @@ def command_line(run: Path, stage: Stage) -> list[str]:
 
 
 def told_stages(run: Path) -> list[dict[str, Any]]:
-    """The records of a run's stages in their order, each with the inputs that its manifest names."""
-    records = [read_json(path) for path in (run / RECORDS).glob("*.json")]
+    """The records of a run's stages but for the report itself, in order, with the inputs that their manifests name."""
+    records = [read_json(path) for path in (run / RECORDS).glob("*.json") if path.stem != REPORT]
     told = []
     for record in sorted(records, key=lambda one: one["began"]):
         made = run / record["made"]
