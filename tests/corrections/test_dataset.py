@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_lerobot_opens_it_and_the_same_sessions_give_the_same_bytes(sessions: li
         write_corrections(chosen, tmp_path / name, {"shape": "attempts"}, TRUTH_NAMES)
     assert _data(tmp_path / "one") == _data(tmp_path / "two")
     assert compare(chosen, tmp_path / "one") == sum(one.frames for one in chosen)
-    dataset = open_lerobot(tmp_path / "one")
+    dataset: Any = open_lerobot(tmp_path / "one")
     assert dataset.num_episodes == sum(len(one.takes) for one in chosen)
     last = dataset[chosen[0].takes[0].frames - 1]
     assert bool(last["intervention"])

@@ -45,11 +45,12 @@ def rollout(
     print(f"{report.successes} of {len(report.rolled)} attempts end in success ({report.new} new); {out}")
 
 
-def find_failures(folder: Positional[Path]) -> None:
+def find_failures(folder: Positional[Path], measure: bool = False) -> None:
     """Fill the inbox: where the attempts of a rollout began to go wrong, ranked, with a strip of pictures each.
 
     Args:
         folder: Folder of a rollout.
+        measure: Then do the same actions in the simulator, and say how well the failures were foretold.
     """
     from hiwm.pipeline.find_failures import INBOX, SHEET, find_all_failures
 
@@ -60,6 +61,21 @@ def find_failures(folder: Positional[Path]) -> None:
     print(folder / INBOX)
     if inbox.items:
         print(folder / SHEET)
+    if measure:
+        _measure(folder)
+
+
+def _measure(folder: Path) -> None:
+    from hiwm.pipeline.foretell import foretelling
+    from hiwm.runfolder import write_json
+
+    figures = foretelling(folder)
+    write_json(folder / "foretelling.json", figures)
+    print(f"{figures['failed']} of {figures['attempts']} fail in the simulator, {figures['foretold']} were foretold")
+    for name in ("precision", "recall"):
+        if (share := figures[name]) is not None:
+            low, high = share["interval_95"]
+            print(f"{name} {share['value']:.2f} (95 % {low:.2f} to {high:.2f}, n {share['n']})")
 
 
 def correct(
