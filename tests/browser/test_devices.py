@@ -118,10 +118,10 @@ def test_keys_can_be_changed_and_belong_to_the_person(server: ToyServer, console
     page = seen.page
     seen.open(server.link)
     page.keyboard.press("?")
-    page.get_by_role("button", name="Pause / go on").click()
+    page.get_by_role("button", name="Change Pause / go on").click()
     page.keyboard.press("k")
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("K is already")
-    page.get_by_role("button", name="Pause / go on").click()
+    page.get_by_role("button", name="Change Pause / go on").click()
     with page.expect_response("**/api/me/keys") as stored:
         page.keyboard.press("m")
     assert stored.value.ok

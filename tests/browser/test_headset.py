@@ -46,3 +46,4 @@ def test_controllers_move_hands_and_a_rewind_unties_them(server: ToyServer, cons
     page.evaluate(f"{RIGHT}.updateButtonValue('squeeze', 1)")
     seen.wait(lambda: seen.step > stood)
     page.evaluate("headset.activeSession?.end()")
+    seen.problems[:] = [each for each in seen.problems if "GL Driver Message" not in each]  # drawn without a GPU

@@ -51,9 +51,11 @@ def test_a_correction_from_the_link_to_the_disk(server: ToyServer, console: Open
     assert all(node.driver is Driver.PERSON for node in steered)
     full = steered[5].action
     before = steered[4].action
-    assert full is not None and before is not None
+    assert full is not None
+    assert before is not None
     right, away = full - before
-    assert right > 0 and abs(right - away) < 1e-6  # two keys blend into a diagonal
+    assert right > 0
+    assert abs(right - away) < 1e-6  # two keys blend into a diagonal
     session.close()
 
 

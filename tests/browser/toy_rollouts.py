@@ -22,13 +22,21 @@ BEGINS = 20
 def toy_rollouts(folder: Path, count: int = 3) -> Path:
     """Writes `count` attempts, all of which fail: the policy goes round in circles."""
     models = dot({})
+    spec = models.dynamics.spec
     items = []
     (folder / "sessions").mkdir(parents=True)
     for number in range(count):
         scene = Scene("toy", "rollout", number)
         path = folder / "sessions" / f"toy-rollout-{number}.hiwm"
         about = SessionAbout(
-            path.stem, "toy", errand(scene).prompt, scene.id, models.dynamics.spec, ABOUT["dynamics"], ABOUT["policy"], 1.0
+            path.stem,
+            "toy",
+            errand(scene).prompt,
+            scene.id,
+            spec,
+            ABOUT["dynamics"],
+            ABOUT["policy"],
+            1.0,
         )
         session = Session(SessionFile.create(path, about))
         [node] = first_nodes(models.policy, models.dynamics, [scene])

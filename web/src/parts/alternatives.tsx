@@ -7,6 +7,7 @@ import { frameUrl, ghostUrl } from "../state/api";
 import { send } from "../state/connection";
 import { alternativesOpen } from "../state/panels";
 import * as store from "../state/store";
+import { Icon } from "./icon";
 
 const MOST_FRAMES = 60;
 const FRAME_MS = 90;
@@ -41,7 +42,7 @@ export function Alternatives() {
           </button>
         )}
         <button type="button" class="quiet" aria-label="Close" onClick={() => (alternativesOpen.value = false)}>
-          ×
+          <Icon name="cross" />
         </button>
       </header>
       {ends.length === 0 && !ghost && (

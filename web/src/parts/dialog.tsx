@@ -3,6 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
+import { Icon } from "./icon";
+
 export function Dialog(props: { title: string; close: () => void; children: ComponentChildren; class?: string }) {
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -23,7 +25,7 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
       <header>
         <h2>{props.title}</h2>
         <button type="button" class="quiet" aria-label="Close" onClick={props.close}>
-          ×
+          <Icon name="cross" />
         </button>
       </header>
       {props.children}

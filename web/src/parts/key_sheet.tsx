@@ -49,7 +49,8 @@ export function KeySheet() {
                 <div key={name}>
                   <dt>{textOf(name)}</dt>
                   <dd>
-                    <button type="button" aria-label={`${textOf(name)}: ${shown(keys.value[name])}. Change`} onClick={() => (asking.value = name)}>
+                    <button type="button" onClick={() => (asking.value = name)}>
+                      <span class="unseen">Change {textOf(name)}, now</span>
                       <kbd>{asking.value === name ? "press a key" : shown(keys.value[name])}</kbd>
                     </button>
                   </dd>

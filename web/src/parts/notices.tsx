@@ -1,6 +1,7 @@
 // Short words about what happened, read out politely; they leave by themselves and block nothing.
 
 import * as store from "../state/store";
+import { Icon } from "./icon";
 
 export function Notices() {
   const live =
@@ -12,7 +13,7 @@ export function Notices() {
           <div key={notice.id} class={`notice ${notice.tone}`}>
             <span>{notice.text}</span>
             <button type="button" aria-label="Dismiss" onClick={() => store.dismiss(notice.id)}>
-              ×
+              <Icon name="cross" />
             </button>
           </div>
         ))}

@@ -64,7 +64,6 @@ function PadKey({ name, ready, side }: { name: MoveKey; ready: boolean; side: st
       type="button"
       disabled={!ready}
       aria-pressed={down}
-      aria-label={`${side} ${SAID[way]}`}
       onPointerDown={(event) => {
         (event.currentTarget as Element).setPointerCapture(event.pointerId);
         use("pointer");
@@ -76,6 +75,9 @@ function PadKey({ name, ready, side }: { name: MoveKey; ready: boolean; side: st
     >
       <kbd>{shown(keys.value[name])}</kbd>
       <span aria-hidden="true">{SIGNS[way]}</span>
+      <span class="unseen">
+        {side} {SAID[way]}
+      </span>
     </button>
   );
 }

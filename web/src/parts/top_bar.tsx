@@ -33,15 +33,16 @@ export function TopBar() {
       <button
         type="button"
         class="quiet"
-        aria-label={`Theme: ${theme.value}. Change`}
         title={`Theme: ${theme.value}`}
         onClick={() => (theme.value = NEXT_THEME[theme.value])}
       >
         <Icon name={theme.value === "dark" ? "moon" : "sun"} />
+        <span class="unseen">Change the theme, now</span>
         <span class="tiny">{theme.value}</span>
       </button>
-      <button type="button" class="quiet" title="Keys (?)" aria-label="Keys" onClick={() => (sheetOpen.value = true)}>
+      <button type="button" class="quiet" title="Keys (?)" onClick={() => (sheetOpen.value = true)}>
         <Icon name="keyboard" />
+        <span class="unseen">Keys</span>
         <kbd>?</kbd>
       </button>
       <span class="who" title={store.me.value?.role}>

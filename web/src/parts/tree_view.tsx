@@ -72,9 +72,12 @@ function End({ id, number }: { id: number; number: number }) {
   const on = store.shownPath.value.at(-1) === id;
   return (
     <li>
-      <button type="button" aria-label={`Branch ${number}, to step ${row?.step}, ${label ?? "no label"}`} class={on ? "on" : ""} aria-current={on} disabled={store.hand.value === "you"} onClick={() => look(id)}>
-        <span class={`glyph ${label ?? (row?.success ? "success" : "none")}`}>{label ? GLYPHS[label] : row?.success ? "✓" : "·"}</span>
+      <button type="button" class={on ? "on" : ""} aria-current={on} disabled={store.hand.value === "you"} onClick={() => look(id)}>
+        <span class={`glyph ${label ?? (row?.success ? "success" : "none")}`} aria-hidden="true">
+          {label ? GLYPHS[label] : row?.success ? "✓" : "·"}
+        </span>
         <span>
+          <span class="unseen">{label ?? "no label"}, branch </span>
           {number}, to step {row?.step}
         </span>
         <small>{taken > 0 ? `${taken} takeover${taken > 1 ? "s" : ""}` : row?.driver === "person" ? "person" : "policy alone"}</small>
