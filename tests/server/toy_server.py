@@ -1,6 +1,7 @@
 """The real server with toy models as a process: `python -m tests.server.toy_server FOLDER PORT [ROLLOUTS [NAME]]`.
 
-With a public NAME it serves HTTPS. Without arguments it reads such lines and forks a server for each: what is killed in tests is then back in an instant.
+With a public NAME it serves HTTPS. Without arguments it reads such lines and forks a server for each: what is killed
+in tests is then back in an instant.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ def _steered(link: str, operators: int, seconds: float) -> dict[str, Any]:
         hand.start()
     for hand in hands:
         hand.join()
-    _require(not any(hand.failed for hand in hands), "an operator's session could not be steered")
+    for hand in hands:
+        _require(hand.failed is None, f"an operator's session could not be steered: {hand.failed}")
     intervals = [ms for hand in hands for ms in np.diff(hand.shown_ms)]
     added = [ms for hand in hands for ms in hand.added_ms]
     return {
@@ -128,14 +129,14 @@ class _Hand(threading.Thread):
         self.shown_ms: list[float] = []
         self.added_ms: list[float] = []
         self.model_ms: list[float] = []
-        self.failed = False
+        self.failed: str | None = None
 
     def run(self) -> None:
         try:
             with Client(self._link) as client:
                 self._steer(client)
-        except (CannotConnect, StageFailed):
-            self.failed = True
+        except (CannotConnect, StageFailed) as error:
+            self.failed = str(error)
 
     def _steer(self, client: Client) -> None:
         client.new_scene()

@@ -32,9 +32,8 @@ NOT_BUILT = "The page is not built: run scripts/build_web.sh (make setup does), 
 
 def make_app(hub: Hub, door: Door, hosts: frozenset[str], origins: frozenset[str], static: Path = STATIC) -> Guard:
     """The whole server as an ASGI application; `Guard.app` is the one with the routes."""
-    exports_folder = hub.settings.root / "exports"
-    exports = Exports(hub.settings.root, exports_folder)
-    desks = Desks(hub, door, Statistics(hub, exports_folder), exports, FailedLogins())
+    exports = Exports(hub.settings.root, hub.settings.root / "exports")
+    desks = Desks(hub, door, Statistics(hub), exports, FailedLogins())
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class Exports:
         self._jobs: dict[str, _Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, segments: bool, successes: bool) -> ExportJob:
-        """Begins an export; raises BadInput while one runs."""
+    async def start(self, flags: Sequence[str] = ()) -> ExportJob:
+        """Begins an export with more flags of the command; raises BadInput while one runs."""
         if any(job.state == "running" for job in self._jobs.values()):
             raise BadInput("an export is running; wait until it is done")
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +46,6 @@ class Exports:
         while (self._folder / name).exists() or name in self._jobs:
             name += "-2"
         job = self._jobs[name] = _Job(name, self._folder / name)
-        flags = ["--segments" if segments else "--attempts", *(["--successes"] if successes else [])]
         task = asyncio.create_task(self._follow(job, flags))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -61,7 +61,7 @@ class Exports:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _follow(self, job: _Job, flags: list[str]) -> None:
+    async def _follow(self, job: _Job, flags: Sequence[str]) -> None:
         arguments = (*self._command, str(self._run), "--out", str(job.out), *flags)
         process = await asyncio.create_subprocess_exec(
             *arguments,

@@ -81,7 +81,7 @@ def user_of(request: Request) -> User:
 async def body_of(request: Request, **fields: type) -> dict[str, Any]:
     """The fields of a JSON body; raises HttpProblem where one is missing, of another type or not known."""
     try:
-        data = json.loads(await request.body())
+        data = json.loads(await request.body() or b"{}")
     except (ValueError, RecursionError) as error:
         raise HttpProblem(400, "malformed", f"expected JSON with {', '.join(fields)}") from error
     if not isinstance(data, dict) or set(data) - set(fields):
@@ -249,9 +249,8 @@ async def ghost(request: Request) -> Response:
 async def start_export(request: Request) -> Response:
     """Starts `hiwm export` on the server's sessions."""
     data = await body_of(request, segments=bool, successes=bool)
-    return reply(
-        await desks_of(request).exports.start(bool(data.get("segments", True)), bool(data.get("successes"))), 202
-    )
+    flags = [f"--{name}" for name in ("segments", "successes") if data.get(name)]
+    return reply(await desks_of(request).exports.start(flags), 202)
 
 
 async def export(request: Request) -> Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hiwm.corrections.gates import Gates, judge_corrections
 from hiwm.errors import BadInput, BadSession
 from hiwm.server.hub import Hub
 from hiwm.server.replies import EventRow, OperatorRow, Overview, SessionRow, TreeReply, TreeRow
@@ -17,6 +18,7 @@ from hiwm.session.file import SessionFile
 from hiwm.session.phases import Label
 from hiwm.session.session import Session
 
+_NUMBER = re.compile(r"\b(?:to |is |by )?\d[\d.]*%?")
 IDLE_S = 300.0
 """A gap between two steered steps from which on the operator is counted as away."""
 
@@ -45,11 +47,16 @@ def tree_reply(name: str, session: Session) -> TreeReply:
 
 @dataclass(frozen=True)
 class Digest:
-    """What statistics need of one session. active_s: by operator, time from step to step while steering."""
+    """What statistics need of one session.
+
+    active_s: by operator, time from step to step while steering. rejected: why the export's gates would refuse
+    corrections, a kind for each reason.
+    """
 
     row: SessionRow
     corrections: tuple[Correction, ...]
     active_s: dict[str, float]
+    rejected: tuple[str, ...]
 
 
 def digest(name: str, session: Session) -> Digest:
@@ -76,14 +83,21 @@ def digest(name: str, session: Session) -> Digest:
         label=labels[-1] if labels else None,
         created_ms=1e3 * about.created,
     )
-    return Digest(shown, tuple(corrections), active)
+    verdicts = judge_corrections(session, Gates())
+    rejected = tuple(kind_of(reason) for verdict in verdicts for reason in verdict.reasons)
+    return Digest(shown, tuple(corrections), active, rejected)
+
+
+def kind_of(reason: str) -> str:
+    """A gate's reason without its numbers and limits, so that reasons can be counted."""
+    return " ".join(_NUMBER.sub("", reason.partition(",")[0].partition("(")[0]).split())
 
 
 class Statistics:
     """Digests of all sessions, read again when a file has changed."""
 
-    def __init__(self, hub: Hub, exports_folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self._hub, self._folder, self._clock = hub, exports_folder, clock
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
         self._digests: dict[str, tuple[tuple[int, int], Digest]] = {}
 
     def session_rows(self) -> tuple[SessionRow, ...]:
@@ -104,7 +118,7 @@ class Statistics:
             success_share=_success_share(corrections),
             inbox_waiting=len(hub.desk.waiting()),
             inbox_done=hub.desk.done(),
-            gate_rejections=self._rejections(),
+            gate_rejections=dict(Counter(kind for one in digests for kind in one.rejected)),
             model_alive=hub.model.alive,
             model_ms=hub.model.last_ms,
         )
@@ -151,17 +165,6 @@ class Statistics:
         if room is None:
             return row
         return replace(row, open=True, holder=room.turn.held.user or None, watchers=len(room.audience.seats))
-
-    def _rejections(self) -> dict[str, int]:
-        """By reason, of the newest export."""
-        reports = sorted(self._folder.glob("*/gates.json"), key=lambda path: path.stat().st_mtime)
-        if not reports:
-            return {}
-        try:
-            rejected = json.loads(reports[-1].read_text()).get("rejected", {})
-            return {str(reason): int(count) for reason, count in rejected.items()}
-        except (ValueError, AttributeError, TypeError):
-            return {}
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -322,8 +322,10 @@ class Room:
             while not step.done() and not self._pending:
                 self._wake.clear()
                 wake = asyncio.ensure_future(self._wake.wait())
-                await asyncio.wait({step, wake}, return_when=asyncio.FIRST_COMPLETED)
-                wake.cancel()
+                try:
+                    await asyncio.wait({step, wake}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    wake.cancel()
         finally:
             if not step.done():
                 step.cancel()

@@ -145,10 +145,12 @@ class Connection:
         """The next message; raises Ended when the seat is stuck or replaced, WebSocketDisconnect when it goes."""
         receiving = asyncio.ensure_future(self._socket.receive())
         waited: set[asyncio.Future[Any]] = {receiving, self._ended}
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if self._ended.done():
-            receiving.cancel()
-            raise self._ended.result()
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.done():
+                raise self._ended.result()
+        finally:
+            receiving.cancel()  # does nothing to one that is done
         event = receiving.result()
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event.get("code", 1000))
