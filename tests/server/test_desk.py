@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from hiwm.errors import BadInput
 from hiwm.server.database import Database
-from hiwm.server.desk import HELD_S, Desk
+from hiwm.server.desk import HELD_S, Desk, look_for_failures, read_inbox
 from hiwm.session.inbox import InboxItem, Why
+from tests.server.recorded import recorded_session
 from tests.server.test_leases import Clock
 
 ITEMS = [InboxItem(f"toy-eval-{n}.hiwm", 4 + n, 6, 9, Why.STALL, 0.9 - 0.1 * n, (4, 6, 9)) for n in range(3)]
@@ -87,3 +90,17 @@ def test_an_unsure_operator_asks_for_a_second_review_by_another(desk: Desk) -> N
     assert (second.session, second.reviews, second.reviewers) == ("toy-eval-0", 1, ("ada",))
     desk.finish("bob", second.session, second.node, unsure=True)
     assert desk.done() == 1
+
+
+def test_rollouts_without_an_inbox_are_looked_through(tmp_path: Path) -> None:
+    paths = [recorded_session(tmp_path / f"toy-eval-{number}.hiwm", steps=60) for number in range(2)]
+    found = look_for_failures(paths)
+    assert [item.session for item in found] == ["toy-eval-0.hiwm", "toy-eval-1.hiwm"]
+    (tmp_path / "inbox.json").write_text(json.dumps({"items": [item.to_json() for item in found]}))
+    assert read_inbox(tmp_path / "inbox.json") == found
+
+
+def test_an_inbox_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "inbox.json").write_text("[]")
+    with pytest.raises(BadInput, match="is no inbox"):
+        read_inbox(tmp_path / "inbox.json")

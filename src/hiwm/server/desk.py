@@ -6,10 +6,13 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from hiwm.errors import BadInput
 from hiwm.server.database import Database
-from hiwm.session.inbox import InboxItem
+from hiwm.session.file import SessionFile
+from hiwm.session.inbox import InboxItem, find_failures
 
 HELD_S = 120.0
 """From the last sign of life of the operator until an item is offered to others."""
@@ -106,6 +109,26 @@ class Desk:
                     "WHERE session = ? AND node = ?",
                     (reviews, json.dumps(reviewers), int(unsure and reviews < 2), session, node),
                 )
+
+
+def read_inbox(path: Path) -> list[InboxItem]:
+    """What hiwm find-failures wrote; raises BadInput where it is no inbox."""
+    try:
+        return [InboxItem.from_json(item) for item in json.loads(path.read_text())["items"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} is no inbox ({error}); write it again with hiwm find-failures") from error
+
+
+def look_for_failures(sessions: Iterable[Path]) -> list[InboxItem]:
+    """The failures of some rollouts, from their readings."""
+    found = []
+    for path in sessions:
+        file = SessionFile.open(path, read_only=True, sealed=True)
+        try:
+            found.append(find_failures(file))
+        finally:
+            file.close()
+    return [item for item in found if item is not None]
 
 
 def _item(row: tuple[Any, ...], now: float) -> DeskItem:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,10 @@ from pathlib import Path
 from hiwm.errors import BadInput, HiwmError
 from hiwm.server.accounts import Accounts
 from hiwm.server.database import Database
-from hiwm.server.desk import Desk, DeskItem
+from hiwm.server.desk import Desk, DeskItem, look_for_failures, read_inbox
 from hiwm.server.ghosts import Ghosts
 from hiwm.server.leases import Leases
-from hiwm.server.library import Library
+from hiwm.server.library import SUFFIX, Library
 from hiwm.server.logs import log, log_failure
 from hiwm.server.model_process import FirstNode, ModelProcess, ModelSettings
 from hiwm.server.model_wire import ModelError
@@ -27,9 +26,8 @@ from hiwm.server.room import Room
 from hiwm.server.room_messages import labels_of, session_id
 from hiwm.server.scheduler import Scheduler
 from hiwm.server.seat import CLOSE_REPLACED, Seat
-from hiwm.server.wire import Device, Item, Role
+from hiwm.server.wire import Device, ErrorCode, Item, Role
 from hiwm.session.file import SessionFile
-from hiwm.session.inbox import InboxItem
 from hiwm.session.phases import Label, Phase
 from hiwm.session.rows import SessionAbout
 from hiwm.session.session import Session
@@ -37,6 +35,8 @@ from hiwm.types import Picture
 
 LOOK_AFTER_S = 0.5
 NO_LIMIT = 10**9
+CACHE_BYTES = 64 * 2**20
+"""Of nodes in memory, a session."""
 KEPT_PICTURES = 16
 """Uploaded pictures that wait to be confirmed."""
 
@@ -78,7 +78,7 @@ class Hub:
         """Why no session can be stepped; None when all is well."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tasks: list[asyncio.Task[None]] = []
-        self._opening = asyncio.Lock()
+        self._opening, self._loaded = asyncio.Lock(), asyncio.Event()
         self._work: dict[str, _Work] = {}
         self._spare: tuple[str, FirstNode] | None = None
         self._scene_number = 0
@@ -113,10 +113,13 @@ class Hub:
         try:
             await self.model.start()
             self.problem = None
+            self._loaded.set()
             await self._prepare_spare()
         except HiwmError as error:
             self.problem = str(error)
             log("model not loaded", text=str(error))
+        finally:
+            self._loaded.set()
 
     async def _look_after(self) -> None:
         """Twice a second: leases, pauses, inbox items, and rooms that nobody is in."""
@@ -145,18 +148,12 @@ class Hub:
                     await self.store(self.desk.renew, seat.user.name, work.item.session, work.item.node)
 
     def _fill_inbox(self) -> None:
-        """Takes over what hiwm find-failures found in the rollouts."""
-        rollouts = self.settings.rollouts
-        path = None if rollouts is None else rollouts / "inbox.json"
-        if path is None or not path.is_file():
-            return
-        try:
-            data = json.loads(path.read_text())
-            items = [InboxItem.from_json(item) for item in data["items"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(f"{path} is no inbox ({error}); write it again with hiwm find-failures") from error
-        known = self.library.all()
-        self.desk.add(item for item in items if item.session.removesuffix(".hiwm") in known)
+        """Takes over what hiwm find-failures found in the rollouts, or looks itself."""
+        rollouts, known = self.settings.rollouts, self.library.all()
+        if rollouts is not None:
+            path = rollouts / "inbox.json"
+            items = read_inbox(path) if path.is_file() else look_for_failures(self.library.rollouts().values())
+            self.desk.add(item for item in items if item.session.removesuffix(SUFFIX) in known)
 
     # ---------------------------------------------------------------------------------------------- seats
 
@@ -272,6 +269,9 @@ class Hub:
 
     async def new_scene(self, seat: Seat, scene: str | None) -> None:
         """Begins a session in a scene, or in the next one; raises ModelError or BadInput."""
+        if not self._loaded.is_set():
+            seat.refuse(ErrorCode.BUSY, "the model is being loaded; the first picture comes when it is")
+            await self._loaded.wait()
         if scene is None and self._spare is not None:
             (scene, first), self._spare = self._spare, None
         else:
@@ -308,7 +308,7 @@ class Hub:
 
     async def _first(self, scene: str) -> FirstNode:
         if self.problem is not None:
-            raise BadInput(f"no session can begin now: {self.problem}")
+            raise ModelError(f"no session can begin now: {self.problem}")
         return await self.model.first(scene, self.scheduler.new_token())
 
     async def _prepare_spare(self) -> None:
@@ -337,11 +337,11 @@ class Hub:
             created=time.time(),
             operator=operator,
         )
-        session = Session(SessionFile.create(path, about, sealed=True))
+        session = Session(SessionFile.create(path, about, sealed=True), CACHE_BYTES)
         session.start(first.node)
         log("session", session=session_id(session), operator=operator, scene=scene)
         return session
 
 
 def _open_session(path: Path) -> Session:
-    return Session(SessionFile.open(path, sealed=True))
+    return Session(SessionFile.open(path, sealed=True), CACHE_BYTES)

@@ -41,7 +41,11 @@ class Library:
 
     def all(self) -> dict[str, Path]:
         """With those of the rollouts that nobody has opened yet."""
-        return (_sessions(self._rollouts) if self._rollouts is not None else {}) | self.own()
+        return self.rollouts() | self.own()
+
+    def rollouts(self) -> dict[str, Path]:
+        """What was rolled out, as it was."""
+        return {} if self._rollouts is None else _sessions(self._rollouts)
 
     def find(self, name: str) -> Path:
         """A session's file for reading; raises UnknownSession."""
