@@ -76,10 +76,7 @@ def test_the_figures_come_first(run: Path) -> None:
 def test_a_correction_is_shown_beside_what_it_replaces(run: Path) -> None:
     report(run)
     [sheet] = read_json(run / "report" / "report.json")["sheets"]
-    assert (
-        "ann took over, because of it goes away from the goal, steered 4 steps (0.4 s), ended in success"
-        in (sheet["about"])
-    )
+    assert "ann took over (it goes away from the goal), steered 4 steps (0.4 s), ended in success" in (sheet["about"])
     assert [shot["step"] for shot in sheet["failed"]] == [3, 4, 5, 6, 7, 8, 9, 10]
     kinds = [shot["kind"] for shot in sheet["corrected"]]
     assert kinds[0] == "policy"
@@ -99,15 +96,27 @@ def test_the_page_needs_nothing_from_outside(run: Path) -> None:
 
 def test_a_difference_that_reaches_zero_is_said_first(run: Path, tmp_path: Path) -> None:
     write_trials(tmp_path / "real.csv", made_trials(0.45))
-    write_about(
-        tmp_path,
-        replace(ABOUT, outside=("real.csv",), agreement=None, corrections=(), looks={}, volume=(), base_dataset=None),
-    )
+    bare = replace(ABOUT, outside=("real.csv",), inside=(), agreement=None, corrections=(), base_dataset=None)
+    write_about(tmp_path, replace(bare, looks={}, volume=()))
     report(tmp_path)
     found = read_json(tmp_path / "report" / "report.json")
     assert found["headline"]["sentence"].startswith("No difference is shown: the interval reaches zero.")
     assert found["notes"][0].startswith("Few trials (40 a method)")
     assert found["effort"] == found["sheets"] == found["stages"] == []
+
+
+def test_own_trials_stand_in_for_the_simulator(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_trials(tmp_path / "real.csv", made_trials(0.5)[::2])
+    assert main(["report", str(run), "--trials", str(tmp_path / "real.csv")]) == 0
+    found = read_json(run / "report" / "report.json")
+    assert found["scenes"] == 20
+    assert found["outside"] == "real.csv"
+    assert found["looks"] == []
+    assert found["agreement"]["policies"][0]["outside_n"] == 20
+    strangers = [replace(trial, policy="stranger") for trial in made_trials(0.5)]
+    write_trials(tmp_path / "other.csv", strangers)
+    assert main(["report", str(run), "--trials", str(tmp_path / "other.csv")]) == 2
+    assert "unknown policy 'stranger'; known: base, post" in capsys.readouterr().err
 
 
 def test_what_a_run_is_about_comes_back(run: Path) -> None:

@@ -66,15 +66,16 @@ def agree(
     print("\n".join([*in_words(run_agreement(inside, outside, lineage, out)), str(out)]))
 
 
-def report(run: Positional[Path]) -> None:
+def report(run: Positional[Path], trials: tuple[Path, ...] = ()) -> None:
     """Tell a run on one page: report.json first, then a page of it that needs nothing else.
 
     Args:
         run: Folder of a run (hiwm run).
+        trials: Your own trials of the run's policies (policy, scene, trial, success) instead of the simulator's.
     """
     from hiwm.pipeline.report import report as write_report
 
-    print(write_report(run))
+    print(write_report(run, trials))
 
 
 def run(

@@ -30,12 +30,12 @@ def agree(inside: Sequence[Path], outside: Sequence[Path], lineage: Path | None,
     return found
 
 
-def read_all(files: Sequence[Path]) -> list[Trial]:
-    """The trials of several CSVs; raises BadInput where one is in two of them."""
+def read_all(files: Sequence[Path], known: Sequence[str] | None = None) -> list[Trial]:
+    """The trials of several CSVs; raises BadInput where one is in two of them, or of a policy that is not known."""
     trials: list[Trial] = []
     seen: dict[tuple[str, str, int], Path] = {}
     for file in files:
-        for trial in read_trials(file):
+        for trial in read_trials(file, known):
             key = (trial.policy, *trial.start)
             if key in seen:
                 raise BadInput(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hiwm.pipeline.experiment_plan import LINEAGE, Given, looped, prepared
+from hiwm.pipeline.experiment_plan import Given, looped, prepared
 from hiwm.pipeline.report import PAGE
 from hiwm.pipeline.report_effort import demo_frames
-from hiwm.pipeline.run_about import write_about
+from hiwm.pipeline.run_about import LINEAGE, write_about
 from hiwm.pipeline.run_stages import RUN, Execute, StageRunner, run_command
 from hiwm.policies.loading import shipped_policies
 from hiwm.recipes.experiment import ExperimentRecipe

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiwm.perception.shipped import shipped_estimator
-from hiwm.pipeline.run_about import CorrectionSet, Method, RunAbout
+from hiwm.pipeline.run_about import LINEAGE, CorrectionSet, Method, RunAbout
 from hiwm.pipeline.run_stages import REPORT, RUN, Stage
 from hiwm.recipes.experiment import Budget, ExperimentRecipe, Round
 from hiwm.worldmodel.shipped import shipped_worlds
 
-LINEAGE = "lineage.json"
 BASE, MAIN, MORE = "base", "post", "post-more"
 PRACTICE, EVAL = "practice", "eval"
 """Splits of scenes: where the policy practises in the world, and where nothing but evaluation ever happens."""

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from hiwm import __version__
+from hiwm.evaluation.agreement import agreement
 from hiwm.evaluation.cost import CostInputs, cost_figures
 from hiwm.evaluation.headline import gap, headline, percent, points
 from hiwm.evaluation.page import render
 from hiwm.evaluation.paired import Difference, paired_difference
 from hiwm.evaluation.success import success_rate
 from hiwm.evaluation.trials import Trial, policies_of
-from hiwm.pipeline.agree import FIGURES, read_all
+from hiwm.pipeline.agree import FIGURES, read_all, read_lineage
 from hiwm.pipeline.evaluate import TRIALS
 from hiwm.pipeline.report_effort import base_frames, effort_row, share_of
 from hiwm.pipeline.report_pictures import Shown, chosen_shown, corrections_in, film, sheet
-from hiwm.pipeline.run_about import RunAbout, read_about
+from hiwm.pipeline.run_about import LINEAGE, RunAbout, read_about
 from hiwm.pipeline.run_stages import told_stages
 from hiwm.runfolder import read_json, recover_folder, replace_folder, write_bytes, write_json
 
@@ -28,9 +29,18 @@ SHEETS, FILMS = 8, 4
 DATA, PAGE = "report.json", "index.html"
 
 
-def report(run: Path) -> Path:
-    """Writes RUN/report with report.json and index.html; returns the page. Raises BadInput for another folder."""
+def report(run: Path, trials: Sequence[Path] = ()) -> Path:
+    """Writes RUN/report with report.json and index.html; returns the page. Raises BadInput for another folder.
+
+    trials: CSVs of trials of the run's policies, on a robot for example, that stand in for the run's own outside.
+    """
     about = read_about(run)
+    if trials:
+        read_all(trials, _known(about, run))
+        about = replace(
+            about, outside=tuple(str(file.resolve()) for file in trials), looks={}, agreement=None,
+            outside_is=", ".join(file.name for file in trials),
+        )  # fmt: skip
     place, built = run / "report", run / "report.tmp"
     recover_folder(place)
     shutil.rmtree(built, ignore_errors=True)
@@ -51,7 +61,7 @@ def gathered(about: RunAbout, run: Path, folder: Path) -> dict[str, Any]:
     main = paired_difference(trials, about.main, about.against)
     shown = chosen_shown([one for found in corrections.values() for one in found], SHEETS)
     inputs, measured = _cost_inputs(about, effort)
-    agreement = None if about.agreement is None else read_json(run / about.agreement / FIGURES)
+    inside_out = _agreement(about, run, trials)
     return {
         "version": __version__,
         "task": about.task,
@@ -61,19 +71,37 @@ def gathered(about: RunAbout, run: Path, folder: Path) -> dict[str, Any]:
         "operators": about.operators,
         "scenes": len({trial.scene for trial in trials}),
         "headline": _headline(about, trials, main),
-        "tiles": _tiles(main, share_of(about.method(about.main).corrections, about, run, base), agreement, effort),
+        "tiles": _tiles(main, share_of(about.method(about.main).corrections, about, run, base), inside_out, effort),
         "notes": _notes(trials),
         "methods": [_method_row(about, trials, label) for label in _labels(about, trials)],
         "differences": _differences(about, trials),
         "volume": _volume(about, trials, run, base),
         "looks": [_look(about, look, run / place) for look, place in about.looks.items()],
-        "agreement": agreement,
+        "agreement": inside_out,
         "effort": effort,
         "cost": cost_figures(inputs),
         "cost_measured": measured,
         **_pictures(shown, folder / "media"),
         "stages": told_stages(run),
     }
+
+
+def _known(about: RunAbout, run: Path) -> list[str]:
+    """The policies that trials may be of: the run's methods, and whoever else the run has tried."""
+    tried = [file for place in (*about.outside, *about.inside) if (file := _csv(run / place)).is_file()]
+    others = [label for file in tried for label in policies_of(read_all([file]))]
+    return list(dict.fromkeys([*(method.label for method in about.methods), *others]))
+
+
+def _agreement(about: RunAbout, run: Path, outside: Sequence[Trial]) -> dict[str, Any] | None:
+    """The run's own figures, or new ones where other trials stand in; None where there is nothing to compare."""
+    if about.agreement is not None:
+        return read_json(run / about.agreement / FIGURES)
+    inside = read_all([_csv(run / place) for place in about.inside])
+    if len({trial.policy for trial in inside} & {trial.policy for trial in outside}) < 2:
+        return None
+    lineage = run / LINEAGE
+    return agreement(inside, outside, read_lineage(lineage if lineage.is_file() else None))
 
 
 def _csv(place: Path) -> Path:
@@ -110,7 +138,7 @@ def _headline(about: RunAbout, trials: Sequence[Trial], main: Difference) -> dic
 
 
 def _tiles(
-    main: Difference, share: float | None, agreement: Mapping[str, Any] | None, effort: Sequence[Mapping[str, Any]]
+    main: Difference, share: float | None, found: Mapping[str, Any] | None, effort: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, str]]:
     low, high = main.interval_95
     tiles = [
@@ -123,7 +151,7 @@ def _tiles(
         tiles.append(_tile("operator effort", f"{takeovers} takeovers", f"{minutes:.1f} minutes steered"))
     if share:
         tiles.append(_tile("corrections learned from", percent(share), "steered frames, of the base data"))
-    figures = agreement and (agreement["chosen"] or agreement["all"])
+    figures = found and (found["chosen"] or found["all"])
     if figures and figures["pearson"]["value"] is not None:
         interval = figures["pearson"]["interval_95"]
         told = f"{figures['n']} policies, 95 %: {interval[0]:.2f} to {interval[1]:.2f}" if interval else ""

@@ -75,7 +75,7 @@ def sheet(shown: Shown, media: Path, name: str) -> dict[str, Any]:
         steps = len(correction.nodes)
         outcome = "no verdict" if correction.outcome is None else f"ended in {correction.outcome.value}"
         who = correction.operator or correction.device or "an operator"
-        why = f", because of {correction.reason}" if correction.reason else ""
+        why = f" ({correction.reason})" if correction.reason else ""
         about = f"{who} took over{why}, steered {steps} steps ({steps / fps:.1f} s), {outcome}"
         return {"scene": file.about.scene, "about": about, **rows}
     finally:

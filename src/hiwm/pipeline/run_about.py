@@ -10,6 +10,8 @@ from hiwm.errors import BadInput
 from hiwm.runfolder import read_json, write_json
 
 FILE = "run.json"
+LINEAGE = "lineage.json"
+"""What each policy of a run descends from."""
 
 
 @dataclass(frozen=True)
