@@ -18,6 +18,7 @@ from hiwm.data.source import open_source
 from hiwm.data.windows import Offsets, open_windows
 from hiwm.data.writer import open_lerobot
 from hiwm.errors import BadDataset, BadInput
+from hiwm.runfolder import file_hash
 from tests.corrections.corrected import TOY_GATES, corrected_session
 from tests.fakes import TRUTH_NAMES, toy_dataset
 
@@ -49,7 +50,7 @@ def test_lerobot_opens_it_and_the_same_sessions_give_the_same_bytes(sessions: li
     sidecar = read_sidecar(tmp_path / "one")
     assert sidecar is not None
     told = sidecar["corrections"]
-    assert set(told["sessions"]) == {path.name for path in sessions}
+    assert {(one["session"], one["sha256"]) for one in told["episodes"]} == {(p.name, file_hash(p)) for p in sessions}
     assert told["episodes"][0]["nodes"][0][0] == 0
     assert told["rejected"] == []
 

@@ -91,8 +91,8 @@ def test_a_rollout_goes_on_with_what_is_missing(rolled: Path, tmp_path: Path) ->
         rollout(_job(again, seed=1), workers=0, progress=False)
 
 
-def test_worker_processes_give_the_same_attempts(rolled: Path, tmp_path: Path) -> None:
-    rollout(_job(tmp_path / "two"), batch=2, workers=2, progress=False)
+def test_a_worker_process_gives_the_same_attempts(rolled: Path, tmp_path: Path) -> None:
+    rollout(_job(tmp_path / "two"), batch=2, workers=1, progress=False)
     assert _readings(tmp_path / "two") == _readings(rolled)
 
 

@@ -133,12 +133,13 @@ def _features(common: Common, truth_names: Sequence[str]) -> Features:
 
 
 def _provenance(chosen: Sequence[Chosen]) -> dict[str, Any]:
+    """Where each episode came from; the hash tells sessions of one name apart."""
+    named = [(one, {"session": one.path.name, "sha256": file_hash(one.path)}) for one in chosen]
     return {
-        "sessions": {one.path.name: file_hash(one.path) for one in chosen if one.takes or one.rejected},
         "episodes": [
-            {"session": one.path.name, "nodes": node_runs(take.nodes), "takeovers": take.takeovers}
-            for one in chosen
+            {**name, "nodes": node_runs(take.nodes), "takeovers": take.takeovers}
+            for one, name in named
             for take in one.takes
         ],
-        "rejected": [{"session": one.path.name, **asdict(bad)} for one in chosen for bad in one.rejected],
+        "rejected": [{**name, **asdict(bad)} for one, name in named for bad in one.rejected],
     }

@@ -22,7 +22,7 @@ from hiwm.interfaces import Policy
 from hiwm.operators.desk import Desk, Start
 from hiwm.operators.work import Budget, work
 from hiwm.pipeline.dynamics import reopen_dynamics
-from hiwm.pipeline.find_failures import read_inbox
+from hiwm.pipeline.find_failures import INBOX, read_inbox
 from hiwm.pipeline.manifest import begin_stage, write_manifest
 from hiwm.pipeline.rollout import require_rollout
 from hiwm.pipeline.rollout_worker import SESSIONS, SMALL_CACHE, WORK, about_policy
@@ -78,13 +78,16 @@ def correct(order: Work, out: Path, batch: int = 16, device: str = "cpu", progre
     `out` holds other corrections; UnknownName for a task without a scripted operator.
     """
     if order.per_state < 1 or batch < 1 or (order.steps is not None and order.steps < 1):
-        raise BadInput(f"expected at least 1 as --per-state, --batch and --steps, got {order.per_state}, {batch}")
+        asked = f"{order.per_state}, {batch} and {order.steps}"
+        raise BadInput(f"expected at least 1 as --per-state, --batch and --steps, got {asked}")
     know_stored_values()
     sessions = require_rollout(order.rollouts)
     places = random_places(sessions, order.seed) if order.untargeted else inbox_places(order.rollouts)
     if not places:
         raise BadInput(f"there is nothing to correct in {order.rollouts}: no attempt failed; roll out more scenes")
-    inputs = {"rollouts": order.rollouts, "estimator": order.estimator}
+    inputs = {"rollouts": order.rollouts / SESSIONS, "estimator": order.estimator}
+    if not order.untargeted:
+        inputs["inbox"] = order.rollouts / INBOX
     about = _one_origin(sessions)
     settings = {
         "task": order.task or about.task,

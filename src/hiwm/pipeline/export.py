@@ -81,7 +81,7 @@ def export(order: Order, out: Path, progress: bool = True) -> ExportReport:
         write_corrections(chosen, beside, settings, truth_names, like, shown)
     _prove(chosen, beside)
     report = report_of(chosen)
-    inputs = {path.name: path for path in order.sessions}
+    inputs = {f"sessions {number}": path for number, path in enumerate(order.sessions, 1)}
     write_manifest(beside, STAGE, inputs, settings, asdict(report))
     replace_folder(beside, out)
     return report
