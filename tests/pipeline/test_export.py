@@ -1,4 +1,4 @@
-"""`hiwm export` as a whole: built beside, proved in a fresh process, put in place; what is not its own is left alone."""
+"""`hiwm export` as a whole: built beside, proved in a fresh process, put in place; others' folders are left alone."""
 
 from __future__ import annotations
 
