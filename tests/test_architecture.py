@@ -37,9 +37,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "posttrain": frozenset({BASE, "data", "policies"}),
     "evaluation": frozenset({BASE, "data"}),
     "server": frozenset({BASE, "session", "operators", "corrections"}),
-    "bridge": frozenset({BASE, "server"}),
+    "bridge": frozenset({BASE, "server", "session"}),
     "envs": STAGES | {"pipeline"},
-    "lerobot_robot": STAGES | {"pipeline"},
+    "lerobot_robot": STAGES | {"pipeline", "envs"},
     "recipes": STAGES,
     "bench": STAGES | {"recipes", "pipeline"},
     "pipeline": STAGES | {"recipes", "bench"},
@@ -53,7 +53,16 @@ ONLY_THIRD_PARTY = {BASE: {"numpy"}}
 NO_THIRD_PARTY = {"session": {"torch", "lerobot", "aiohttp", "fastapi", "starlette", "uvicorn", "websockets"}}
 """Folder -> packages that it may not import."""
 
-DISTRIBUTIONS = {"PIL": "pillow", "datasets": "lerobot", "gym_pusht": "lerobot", "pymunk": "lerobot"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "datasets": "lerobot",
+    "draccus": "lerobot",
+    "gym_pusht": "lerobot",
+    "huggingface_hub": "lerobot",
+    "pymunk": "lerobot",
+    "starlette": "fastapi",
+    "tokenizers": "transformers",
+}
 """Imported name -> the dependency that brings it, where they differ."""
 
 OPTIONAL = {"rerun"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hiwm.pipeline.model_worker import Worker, open_models
+from hiwm.pipeline.model_worker import Worker
+from hiwm.pipeline.serve_models import open_models
 from hiwm.server.model_wire import LENGTH, pack, unpack
 from hiwm.session.values import Sealed
 from hiwm.types import Driver

@@ -197,16 +197,6 @@ def load_models(factory: str, settings: Mapping[str, Any]) -> Models:
     return models
 
 
-def open_models(settings: Mapping[str, Any]) -> Models:
-    """The dynamics and policy that `hiwm serve` names: world or sim, policy, look, device, threads."""
-    import torch
-
-    torch.set_num_threads(int(settings.get("threads") or 1))
-    from hiwm.pipeline.serve_models import named_models
-
-    return named_models(settings)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Loads the models, then answers; a model that cannot be loaded is told to the server, and is the end."""
     descriptor, factory, settings = arguments

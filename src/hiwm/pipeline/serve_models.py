@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import torch
+
 from hiwm.errors import BadInput
 from hiwm.pipeline.dynamics import about_dynamics, open_dynamics
 from hiwm.pipeline.model_worker import Errand, Models
@@ -17,6 +19,12 @@ from hiwm.types import Observation, Picture, Reading, Scene
 from hiwm.worldmodel.checkpoint import load_world
 from hiwm.worldmodel.learned import LearnedWorld
 from hiwm.worldmodel.shipped import find_world
+
+
+def open_models(settings: Mapping[str, Any]) -> Models:
+    """The dynamics and policy that `hiwm serve` names: world or sim, policy, look, device, threads."""
+    torch.set_num_threads(int(settings.get("threads") or 1))
+    return named_models(settings)
 
 
 def named_models(settings: Mapping[str, Any]) -> Models:
