@@ -28,7 +28,7 @@ LONGEST_ANSWER_S = 60.0
 class ModelSettings:
     """How a worker is made: a function `module:function` and what it is given (JSON-ready)."""
 
-    factory: str = f"{MODULE}:open_models"
+    factory: str = "hiwm.pipeline.serve_models:open_models"
     values: Mapping[str, Any] | None = None
 
 
