@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import pytest
 from hiwm.bridge.bridge import Bridge, Newest, device_spec
 from hiwm.bridge.retarget import BI_SO_LEADER, HANDS
 from hiwm.bridge.teleop import Declared, declare, make_teleop
+from hiwm.bridge.terminal import follow_clutch
 from hiwm.errors import BadInput, HiwmError, SpecMismatch, UnknownName
 from hiwm.server import wire
 from hiwm.server.client import CannotConnect, Client
@@ -159,6 +162,15 @@ def one_step(bridge: Bridge, client: Client) -> None:
 def commanded(client: Client) -> Any:
     poses = [m.commanded for m in list(client.messages) if isinstance(m, wire.State | wire.Step)]
     return np.array(poses[-1])
+
+
+def test_enter_is_the_clutch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n\n"))
+    running: Any = SimpleNamespace(clutch=True)
+    told: list[str] = []
+    follow_clutch(running, told.append)
+    assert not running.clutch
+    assert [text.partition(":")[0] for text in told] == ["let go", "holds", "let go"]
 
 
 def test_a_device_of_the_robots_own_numbers_is_driven_while_others_drive(console: str) -> None:

@@ -71,11 +71,12 @@ def _asked_to_stop(bridge: Bridge, tell: Callable[[str], None]) -> threading.Eve
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_clutch, args=(bridge, tell), daemon=True).start()
+    threading.Thread(target=follow_clutch, args=(bridge, tell), daemon=True).start()
     return stop
 
 
-def _clutch(bridge: Bridge, tell: Callable[[str], None]) -> None:
+def follow_clutch(bridge: Bridge, tell: Callable[[str], None]) -> None:
+    """Each line of stdin lets go or takes hold again."""
     for _ in sys.stdin:
         bridge.clutch = not bridge.clutch
         tell("holds" if bridge.clutch else "let go: move the arms where you like, and press Enter")
