@@ -18,6 +18,7 @@ import numpy as np
 from hiwm.errors import StageFailed
 from hiwm.runfolder import hiwm_home
 from hiwm.server.client import CannotConnect, Client
+from hiwm.server.limits import COMMANDS_A_SECOND
 from hiwm.session.file import SessionFile
 from hiwm.session.phases import Command
 from hiwm.session.session import Session
@@ -178,6 +179,7 @@ def _rewinds_ms(link: str, folder: Path, load: Load) -> list[float]:
 
 
 def _rewound_ms(client: Client, node: int) -> float:
+    time.sleep(1.5 / COMMANDS_A_SECOND)
     started = time.perf_counter()
     client.command(Command.REWIND, node=node)
     shown = client.wait(lambda: client.frame is not None and client.frame.header.node == node, 30)
@@ -187,8 +189,9 @@ def _rewound_ms(client: Client, node: int) -> float:
 
 def _long_session(sessions: Path, steps: int) -> str:
     """A session of many steps beside the others, made of the first nodes of one of them."""
-    file = SessionFile.open(min(sessions.glob("*.hiwm")), read_only=True, sealed=True)
-    nodes = [file.node(number).node for number in range(min(2, len(file.rows())))]
+    longest = max(sessions.glob("*.hiwm"), key=lambda path: path.stat().st_size)
+    file = SessionFile.open(longest, read_only=True, sealed=True)
+    nodes = [file.node(number).node for number in range(2)]
     about = replace(file.about, id="long")
     file.close()
     session = Session(SessionFile.create(sessions / "long.hiwm", about, sealed=True))
