@@ -15,6 +15,7 @@ def serve(
     out: Path | None = None,
     scenes: str | None = None,
     look: str = "plain",
+    estimator: Path | None = None,
     host: str = "127.0.0.1",
     port: int = 8123,
     tls: str | None = None,
@@ -33,6 +34,7 @@ def serve(
         out: Folder for sessions, people and exports; without it, one in $HIWM_HOME.
         scenes: Where new sessions begin, as task/split; by default TASK/console, or dataset:FOLDER.
         look: How the scenes look.
+        estimator: Folder of an estimator that reads the robot state in uploaded pictures; by default the task's own.
         host: Address to listen at; only this machine by default.
         port: Port to listen at; 0 takes a free one.
         tls: auto for a self-signed certificate, or CERT,KEY.
@@ -52,6 +54,7 @@ def serve(
     served = None if sim is not None else world or "push_t"
     task = sim or Path(str(served)).name
     values = {"world": served, "sim": sim, "policy": policy, "look": look, "device": device, "threads": threads}
+    values["estimator"] = None if estimator is None else str(estimator.resolve())
     begins = scenes or f"{task}/console"
     settings = HubSettings(
         root=(out or hiwm_home() / "console" / task).resolve(),

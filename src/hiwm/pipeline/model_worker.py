@@ -158,7 +158,10 @@ class Worker:
 
     def _picture(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self.models.begin is None:
-            raise BadInput("a session can begin with a picture in a learned world only; take one of the scenes")
+            raise BadInput(
+                "a session can begin with a picture only in a learned world, with an estimator that reads the robot "
+                "state; take one of the scenes"
+            )
         state, seen, reading = self.models.begin(request["picture"])
         if reading.trust is not None and reading.trust < LEAST_TRUST:
             raise BadInput(

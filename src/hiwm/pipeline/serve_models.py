@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from hiwm.errors import BadInput
+from hiwm.perception.estimator import Estimator, load_estimator
+from hiwm.perception.shipped import shipped_estimator
 from hiwm.pipeline.dynamics import about_dynamics, open_dynamics
 from hiwm.pipeline.model_worker import Errand, Models
 from hiwm.pipeline.rollout_worker import about_policy
@@ -17,12 +22,12 @@ from hiwm.pipeline.stored_values import know_stored_values
 from hiwm.policies.loading import load_policy
 from hiwm.types import Observation, Picture, Reading, Scene
 from hiwm.worldmodel.checkpoint import load_world
-from hiwm.worldmodel.learned import LearnedWorld
+from hiwm.worldmodel.learned import LearnedWorld, WorldState
 from hiwm.worldmodel.shipped import find_world
 
 
 def open_models(settings: Mapping[str, Any]) -> Models:
-    """The dynamics and policy that `hiwm serve` names: world or sim, policy, look, device, threads."""
+    """The dynamics and policy that `hiwm serve` names: world or sim, policy, look, estimator, device, threads."""
     torch.set_num_threads(int(settings.get("threads") or 1))
     return named_models(settings)
 
@@ -42,7 +47,45 @@ def named_models(settings: Mapping[str, Any]) -> Models:
     seen: dict[str, Observation] = {}
     learned = LearnedWorld(load_world(find_world(world)), seen)
     policy = load_policy(settings["policy"], learned.spec, device=settings.get("device", "cpu"), task_prompt=prompt)
-    return Models(learned, policy, partial(_prepare, learned, seen, look), about, partial(_begin, learned))
+    reader = _reader(settings.get("estimator"), settings["scenes"])
+    begin = None if reader is None else partial(begin_with_picture, learned, seen, reader)
+    return Models(learned, policy, partial(_prepare, learned, seen, look), about, begin)
+
+
+def _reader(folder: str | None, scenes: str) -> Estimator | None:
+    """The estimator of that folder, or the one that is shipped for the task of the scenes, if there is one."""
+    found = Path(folder) if folder is not None else shipped_estimator(scenes.partition("/")[0])
+    return None if found is None else load_estimator(found)
+
+
+def begin_with_picture(
+    learned: LearnedWorld, seen: dict[str, Observation], reader: Estimator, picture: Picture
+) -> tuple[WorldState, Observation, Reading]:
+    """State, observation and reading of a new scene; the robot state is what an estimator reads in the picture.
+
+    seen: the first observations that the world knows, by scene. Raises BadInput where the picture does not show the
+    whole object, or the estimator is another robot's.
+    """
+    spec = learned.spec
+    names = list(reader.targets.state)
+    if missing := [number.name for number in spec.state if number.name not in names]:
+        raise BadInput(
+            f"the estimator reads {', '.join(names[:4])} ..., this robot has {', '.join(missing[:4])} too; "
+            "train one on the world's own dataset (hiwm train-estimator) and name it with --estimator"
+        )
+    estimates = reader.read([{reader.cameras[0].name: picture}])
+    if not estimates.whole_n[0]:
+        raise BadInput(
+            f"the object is not seen whole in this picture (score {estimates.score_n[0]:.1f}, at least "
+            f"{reader.threshold:.1f} is needed); take one that looks like those of the world's dataset"
+        )
+    low, high = ([getattr(number, side) for number in spec.state] for side in ("low", "high"))
+    read = estimates.state_ns[0][[names.index(number.name) for number in spec.state]]
+    scene = Scene("picture", "uploaded", zlib.crc32(picture.tobytes()))
+    seen[scene.id] = Observation({spec.cameras[0].name: picture}, np.clip(read, low, high).astype(np.float32))
+    [state], [observation], [reading] = learned.reset([scene])
+    del seen[scene.id]
+    return state, observation, reading
 
 
 def _errand(scene: Scene) -> Errand:
@@ -56,7 +99,3 @@ def _prepare(learned: LearnedWorld, seen: dict[str, Observation], look: str, sce
         seen.clear()  # a state holds its own pictures; only the scene that is begun now is needed
         seen |= first_observations([scene], learned.spec.cameras, look)
     return _errand(scene)
-
-
-def _begin(learned: LearnedWorld, picture: Picture) -> tuple[Any, Observation, Reading]:
-    raise BadInput("this world has no head that reads the robot state from a picture; begin with a scene of a dataset")
