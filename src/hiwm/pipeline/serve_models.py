@@ -12,14 +12,16 @@ import numpy as np
 import torch
 
 from hiwm.errors import BadInput
+from hiwm.interfaces import Dynamics
 from hiwm.perception.estimator import Estimator, load_estimator
 from hiwm.perception.shipped import shipped_estimator
 from hiwm.pipeline.dynamics import about_dynamics, open_dynamics
 from hiwm.pipeline.model_worker import Errand, Models
 from hiwm.pipeline.rollout_worker import about_policy
-from hiwm.pipeline.scenes import errand_of, first_observations
+from hiwm.pipeline.scenes import DATASET, errand_of, first_observations, setting_for
 from hiwm.pipeline.stored_values import know_stored_values
 from hiwm.policies.loading import load_policy
+from hiwm.sims.tasks import load_task
 from hiwm.types import Observation, Picture, Reading, Scene
 from hiwm.worldmodel.checkpoint import load_world
 from hiwm.worldmodel.learned import LearnedWorld, WorldState
@@ -49,7 +51,7 @@ def named_models(settings: Mapping[str, Any]) -> Models:
     policy = load_policy(settings["policy"], learned.spec, device=settings.get("device", "cpu"), task_prompt=prompt)
     reader = _reader(settings.get("estimator"), settings["scenes"])
     begin = None if reader is None else partial(begin_with_picture, learned, seen, reader)
-    return Models(learned, policy, partial(_prepare, learned, seen, look), about, begin)
+    return Models(learned, policy, FirstLooks(learned, seen, look).prepare, about, begin)
 
 
 def _reader(folder: str | None, scenes: str) -> Estimator | None:
@@ -93,9 +95,28 @@ def _errand(scene: Scene) -> Errand:
     return Errand(errand.prompt, errand.max_steps)
 
 
-def _prepare(learned: LearnedWorld, seen: dict[str, Observation], look: str, scene: Scene) -> Errand:
-    """Shows the world the first moment of a scene, which it does not know of itself."""
-    if scene.id not in seen:
-        seen.clear()  # a state holds its own pictures; only the scene that is begun now is needed
-        seen |= first_observations([scene], learned.spec.cameras, look)
-    return _errand(scene)
+class FirstLooks:
+    """Shows a world the first moment of a scene, which it does not know of itself; simulators stay open for the next.
+
+    seen: the first observations that the world knows, by scene.
+    """
+
+    def __init__(self, learned: LearnedWorld, seen: dict[str, Observation], look: str) -> None:
+        self._cameras, self._seen, self._look = learned.spec.cameras, seen, look
+        self._simulators: dict[str, Dynamics] = {}
+
+    def prepare(self, scene: Scene) -> Errand:
+        """What shall be done in the scene that is begun now."""
+        if scene.id not in self._seen:
+            self._seen.clear()  # a state holds its own pictures; only this scene is needed
+            self._seen |= self._recorded(scene) if scene.task.startswith(DATASET) else self._simulated(scene)
+        return _errand(scene)
+
+    def _recorded(self, scene: Scene) -> dict[str, Observation]:
+        return first_observations([scene], self._cameras, self._look)
+
+    def _simulated(self, scene: Scene) -> dict[str, Observation]:
+        if scene.task not in self._simulators:
+            self._simulators[scene.task] = load_task(scene.task, setting_for(self._cameras, self._look)).open()
+        _, [observation], _ = self._simulators[scene.task].reset([scene])
+        return {scene.id: observation}
