@@ -179,7 +179,7 @@ class Hub:
             self.seats[seat.user.seat].send(Device(seat.device.name if seat.device else seat.client, False))
 
     async def _leave(self, seat: Seat, keep: bool) -> None:
-        room = seat.room
+        room = self.room_of(seat)
         if room is not None:
             if not keep:
                 await room.release(seat)
@@ -188,12 +188,16 @@ class Hub:
     async def open(self, seat: Seat, name: str) -> None:
         """Shows a session to a seat, and to its devices; raises BadInput."""
         async with self._visit(name) as room:
-            if seat.room is not room:
+            if seat.session != room.id:
                 await self._leave(seat, keep=False)
             await room.join(seat)
             for device in [one for one in self.seats.values() if one.user.seat == seat.client]:
                 await self._leave(device, keep=True)
                 await room.join(device)
+
+    def room_of(self, seat: Seat) -> Room | None:
+        """The session that a seat looks at."""
+        return None if seat.session is None else self.rooms.get(seat.session)
 
     @contextlib.asynccontextmanager
     async def _visit(self, name: str) -> AsyncIterator[Room]:
@@ -252,7 +256,7 @@ class Hub:
 
     async def ghost(self, seat: Seat, name: str, node_id: int) -> int:
         """Makes the strip of what the policy would do from a node; how many pictures. Raises ModelError or BadInput."""
-        room = seat.room
+        room = self.room_of(seat)
         if room is None or room.id != name:
             raise BadInput(f"open session {name} before you look ahead in it")
         return await self.ghosts.strip(name, node_id, await self.store(room.session.node, node_id))

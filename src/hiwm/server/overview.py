@@ -132,7 +132,7 @@ class Statistics:
             yield OperatorRow(
                 user=name,
                 online=seat is not None,
-                session=seat.room.id if seat is not None and seat.room is not None else None,
+                session=None if seat is None else seat.session,
                 corrections=len(own),
                 corrections_an_hour=_an_hour(len(own), sum(one.active_s.get(name, 0.0) for one in digests)),
                 success_share=_success_share(own),

@@ -113,7 +113,7 @@ class Room:
 
     async def join(self, seat: Seat) -> None:
         """Shows the session to a seat."""
-        seat.room = self
+        seat.session = self.id
         if seat not in self.audience.seats:
             self.audience.seats.append(seat)
         seat.outbox.forget_frame()
@@ -129,8 +129,8 @@ class Room:
         """The seat looks elsewhere, or is gone."""
         if seat in self.audience.seats:
             self.audience.seats.remove(seat)
-        if seat.room is self:
-            seat.room = None
+        if seat.session == self.id:
+            seat.session = None
         self._wake.set()
 
     def submit(self, seat: Seat, message: Input | Command) -> None:

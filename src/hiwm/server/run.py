@@ -8,6 +8,7 @@ import re
 import socket
 import sqlite3
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def serve(
     server = uvicorn.Server(_config(app, certificate))
     _say(tell, link, certificate, static)
     if browser:
-        webbrowser.open(link)
+        threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()  # some browsers do not return
     log("serving", url=names.url, root=str(settings.root), sqlite=sqlite3.sqlite_version)
     server.run(sockets=[listener])
 

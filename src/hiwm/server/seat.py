@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from hiwm.server.accounts import User
 from hiwm.server.codec import encode
@@ -13,9 +12,6 @@ from hiwm.server.logs import unix_ms
 from hiwm.server.messages import Down
 from hiwm.server.outbox import Outbox, SeatIsStuck
 from hiwm.server.wire import DeviceSpec, Error, ErrorCode, Role
-
-if TYPE_CHECKING:
-    from hiwm.server.room import Room
 
 CLOSE_STUCK, CLOSE_REPLACED = 4408, 4409
 SILENCE_S = 2.0
@@ -28,7 +24,8 @@ class Seat:
     def __init__(self, client: str, user: User, device: DeviceSpec | None = None) -> None:
         self.client, self.user, self.device = client, user, device
         self.outbox = Outbox()
-        self.room: Room | None = None
+        self.session: str | None = None
+        """What it looks at."""
         self.heard = time.monotonic()
         self.connected = True
         self.end: Callable[[int, str], None] = lambda code, reason: None

@@ -189,7 +189,7 @@ class Connection:
         if spec is not None and (problem := device_mismatch(seat.device, spec)) is not None:
             seat.refuse(ErrorCode.MISMATCH, problem)
         page = self._hub.seats.get(self._user.seat or "")
-        return page.room.id if page is not None and page.room is not None else None
+        return None if page is None else page.session
 
     def _stop(self, code: int, reason: str) -> None:
         """Called for the seat: it does not read, or somebody else sits there now."""
@@ -244,8 +244,8 @@ class Connection:
                 seat.send(Pulse(message.sent_ms, unix_ms()))
             case Ack():
                 seat.outbox.ack(message.frame)
-                if seat.room is not None:
-                    seat.room.acked()
+                if (room := self._hub.room_of(seat)) is not None:
+                    room.acked()
             case Input() | Command():
                 self._submit(seat, message)
             case Open():
@@ -261,7 +261,7 @@ class Connection:
                 seat.send(GhostReady(message.session, message.node, count))
 
     def _submit(self, seat: Seat, message: Input | Command) -> None:
-        room = seat.room
+        room = self._hub.room_of(seat)
         if room is None or room.id != message.session:
             seat.refuse(ErrorCode.UNKNOWN, f"open session {message.session} before you act in it", message.seq)
             return
