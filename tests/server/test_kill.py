@@ -42,6 +42,7 @@ class Steerer(threading.Thread):
         client = self.client
         if not client.wait(lambda: client.unsaved < 2 or self.stopping.is_set(), 0.5):
             return
+        time.sleep(0.02)  # a connection may send 100 inputs and 20 commands a second
         with suppress(CannotConnect):
             if self._rng.random() < 0.05 and client.state is not None and client.state.head > 2:
                 client.command(Command.REWIND, node=self._rng.randrange(client.state.head))
@@ -132,7 +133,7 @@ def test_a_killed_model_worker_is_replaced_and_the_session_goes_on_from_what_was
     for steerer in steerers:
         steerer.stopping.set()
         steerer.join(60)
-    assert not any(steerer.client.refused for steerer in steerers)
+    assert [steerer.client.refused for steerer in steerers if steerer.client.refused] == []
     server.stop()
     note("model worker killed", count=kills, messages=check(server, steerers), longest_wait_s=max(waits))
 
@@ -153,7 +154,7 @@ def test_a_cut_network_neither_loses_nor_doubles_inputs(server: ToyServer, steer
         steerer.stopping.set()
         steerer.join(60)
         assert steerer.client.unsaved == 0
-    assert not any(steerer.client.refused for steerer in steerers)
+    assert [steerer.client.refused for steerer in steerers if steerer.client.refused] == []
     sent = [set(range(1, max(s.acked) + 1)) for s in steerers]
     server.stop()
     total = check(server, steerers)

@@ -252,3 +252,14 @@ def test_a_stopped_server_has_saved_everything(forker: Forker, tmp_path: Path) -
         assert client.wait(lambda: client.connections == 2, 20)
         assert client.wait_saved(client.steer(velocity=[0.4, 0.0]), 20)
     server.close()
+
+
+@pytest.mark.parametrize("scene", ["dataset:/etc/first/0", "../toy/console/0", "toy/console", "toy/console/x", "/0"])
+def test_scenes_are_named_not_pointed_at(server: ToyServer, enter: Enter, scene: str) -> None:
+    client = enter(Client(server.link))
+    until(lambda: client.http.ask("GET", "/readyz")[0] == 200)
+    client.new_scene(scene)
+    assert client.wait(lambda: bool(of_kind(client, wire.Error)))
+    assert "expected a scene as task/split/number" in of_kind(client, wire.Error)[-1].text
+    client.new_scene("toy/other/7")
+    assert client.wait(lambda: client.info is not None and client.info.scene == "toy/other/7")

@@ -56,6 +56,8 @@ def serve(
     values = {"world": served, "sim": sim, "policy": policy, "look": look, "device": device, "threads": threads}
     values["estimator"] = None if estimator is None else str(estimator.resolve())
     begins = scenes or f"{task}/console"
+    if begins.startswith("dataset:") and not begins.endswith("/first"):
+        begins += "/first"
     settings = HubSettings(
         root=(out or hiwm_home() / "console" / task).resolve(),
         model=ModelSettings(values={**values, "scenes": begins}),

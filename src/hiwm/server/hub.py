@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from hiwm.server.ghosts import Ghosts
 from hiwm.server.leases import Leases
 from hiwm.server.library import SUFFIX, Library
 from hiwm.server.logs import log, log_failure
-from hiwm.server.model_process import FirstNode, ModelProcess, ModelSettings
+from hiwm.server.model_process import FirstNode, ModelGone, ModelProcess, ModelSettings
 from hiwm.server.model_wire import ModelError
 from hiwm.server.refusals import require_models
 from hiwm.server.room import Room
@@ -35,6 +36,8 @@ from hiwm.types import Picture
 
 LOOK_AFTER_S = 0.5
 NO_LIMIT = 10**9
+MOST_STARTS = 3
+"""Of a worker that dies while it loads."""
 CACHE_BYTES = 64 * 2**20
 """Of nodes in memory, a session."""
 KEPT_PICTURES = 16
@@ -111,7 +114,7 @@ class Hub:
 
     async def _load_model(self) -> None:
         try:
-            await self.model.start()
+            await self._start_model()
             self.problem = None
             self._loaded.set()
             await self._prepare_spare()
@@ -120,6 +123,13 @@ class Hub:
             log("model not loaded", text=str(error))
         finally:
             self._loaded.set()
+
+    async def _start_model(self) -> None:
+        for _ in range(MOST_STARTS - 1):
+            with contextlib.suppress(ModelGone):
+                await self.model.start()
+                return
+        await self.model.start()
 
     async def _look_after(self) -> None:
         """Twice a second: leases, pauses, inbox items, and rooms that nobody is in."""
@@ -276,16 +286,18 @@ class Hub:
         if not self._loaded.is_set():
             seat.refuse(ErrorCode.BUSY, "the model is being loaded; the first picture comes when it is")
             await self._loaded.wait()
-        if scene is None and self._spare is not None:
+        if scene is not None:
+            first = await self._first(self._checked_scene(scene))
+        elif self._spare is not None:
             (scene, first), self._spare = self._spare, None
         else:
-            scene = scene or self._next_scene()
-            first = await self._first(scene)
+            scene, first = await self._first_of_next()
         session = await self.store(self._create, scene, first, seat.user.name)
         name = await self._enter_new(session, first.max_steps)
         seat.send(Item(name, 0, len(self.desk.waiting())))
         await self.open(seat, name)
         if self._spare is None:
+            self._tasks = [task for task in self._tasks if not task.done()]
             self._tasks.append(asyncio.create_task(self._prepare_spare()))
 
     async def _enter_new(self, session: Session, max_steps: int) -> str:
@@ -317,15 +329,32 @@ class Hub:
 
     async def _prepare_spare(self) -> None:
         """The next scene is made ready, so that nobody waits for it."""
-        scene = self._next_scene()
         try:
-            self._spare = (scene, await self._first(scene))
+            self._spare = await self._first_of_next()
         except HiwmError as error:
-            log("no spare scene", scene=scene, text=str(error))
+            log("no spare scene", text=str(error))
 
-    def _next_scene(self) -> str:
-        self._scene_number += 1
-        return f"{self.settings.scenes}/{self._scene_number - 1}"
+    async def _first_of_next(self) -> tuple[str, FirstNode]:
+        """The next scene; where there are no more (episodes of a dataset), they begin anew."""
+        for number in dict.fromkeys((self._scene_number, 0)):
+            self._scene_number = number + 1
+            scene = f"{self.settings.scenes}/{number}"
+            try:
+                return scene, await self._first(scene)
+            except ModelError:
+                if number == 0:
+                    raise
+        raise AssertionError("the first scene is given or refused")
+
+    def _checked_scene(self, scene: str) -> str:
+        """A scene that somebody may ask for: one of a reference task or of those served; raises BadInput."""
+        if re.fullmatch(r"[a-z0-9_]+/[a-z0-9_-]+/\d{1,9}", scene) or (
+            re.fullmatch(r".*/\d{1,9}", scene) and scene.rpartition("/")[0] == self.settings.scenes
+        ):
+            return scene
+        raise BadInput(
+            f"expected a scene as task/split/number, got {scene!r:.80}; for example {self.settings.scenes}/3"
+        )
 
     def _create(self, scene: str, first: FirstNode, operator: str) -> Session:
         path = self.library.new(scene.replace("/", "-"))

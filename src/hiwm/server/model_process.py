@@ -55,7 +55,7 @@ class FirstNode:
 
 
 class ModelGone(ModelError):
-    """The worker died while it was asked; it is started again."""
+    """The worker died while it started or was asked; asking again starts it again."""
 
 
 class MissingNodes(ModelError):
@@ -111,8 +111,8 @@ class ModelProcess:
         try:
             ready = await asyncio.wait_for(self._receive(), LONGEST_LOAD_S)
         except (ModelGone, TimeoutError) as error:
-            await self.stop()
-            raise ModelError("the model worker did not start; its own message stands above in the log") from error
+            await self._abandon()
+            raise ModelGone("the model worker did not start; its own message stands above in the log") from error
         if "error" in ready:
             await self.stop()
             raise ModelError(str(ready["error"]))

@@ -29,10 +29,10 @@ from hiwm.server.room_messages import (
     step_message,
 )
 from hiwm.server.scheduler import Due, Scheduler, Stepped, Urgency
-from hiwm.server.seat import Seat
+from hiwm.server.seat import Seat, sentence
 from hiwm.server.steering import Motion, start_pose, steer
 from hiwm.server.turn import Store, Turn
-from hiwm.server.wire import CREDIT, Command, Durable, ErrorCode, Input, Timing
+from hiwm.server.wire import CREDIT, Command, Durable, Error, ErrorCode, Input, Timing
 from hiwm.session.phases import Command as CommandName
 from hiwm.session.phases import Phase
 from hiwm.session.session import Session
@@ -42,6 +42,8 @@ MOST_PENDING = 64
 MOST_INPUTS = 8
 """Inputs that may wait; a page has at most two on their way."""
 KEPT_TOKENS = 1024
+KEPT_REFUSALS = 20
+"""Of each client, said again when it comes back."""
 HELD_SUCCESS = 10
 """Steps of success after which a watched session is held."""
 TROUBLE_S = 1.0
@@ -83,10 +85,10 @@ class Room:
         self._pending: deque[_Pending] = deque()
         self._wake = asyncio.Event()
         self._accepted: dict[str, int] = {}
-        self._done: dict[str, int] = {}
+        self._refusals: dict[str, deque[Error]] = {}
         self._recorded = recorded_messages(session)
         for client, seq in self._recorded:
-            self._done[client] = max(seq, self._done.get(client, seq))
+            self._accepted[client] = max(seq, self._accepted.get(client, seq))
         self._tokens: OrderedDict[int, int] = OrderedDict()
         self._motion: Motion | None = None
         self._next_due = 0.0
@@ -109,8 +111,6 @@ class Room:
         """True when nobody looks and nobody could come back to steer."""
         return not (self.audience.seats or self.turn.held.holder or self._pending or self.visits)
 
-    # ---------------------------------------------------------------------------------------------- seats
-
     async def join(self, seat: Seat) -> None:
         """Shows the session to a seat."""
         seat.session = self.id
@@ -120,8 +120,8 @@ class Room:
         seat.send(self._info)
         seat.send(self.turn.message(seat))
         seat.send(self._state(seat))
-        if seat.client in self._done:
-            seat.send(Durable(self.id, self._done[seat.client], len(self.session.tree)))
+        for refusal in self._refusals.get(seat.client, ()):
+            seat.send(refusal)  # it may have been lost, and what comes after it would make it look saved
         await self._show_head(only=seat)
         self._wake.set()
 
@@ -134,11 +134,13 @@ class Room:
         self._wake.set()
 
     def submit(self, seat: Seat, message: Input | Command) -> None:
-        """Takes a message; one that was taken before is only answered."""
+        """Takes a message; one that came before is only answered: saved, refused, or (while it waits) not yet."""
         seq, client = message.seq, seat.client
         if seq <= self._accepted.get(client, -1):
-            if client in self._done:
-                seat.send(Durable(self.id, self._done[client], len(self.session.tree)))
+            if (client, seq) in self._recorded:
+                seat.send(Durable(self.id, seq, len(self.session.tree)))
+            elif not any((p.seat.client, p.message.seq) == (client, seq) for p in self._pending):
+                seat.refuse(ErrorCode.STALE, "this was refused before, and later messages were taken", seq)
             return
         inputs = sum(isinstance(p.message, Input) for p in self._pending)
         if len(self._pending) >= MOST_PENDING or (isinstance(message, Input) and inputs >= MOST_INPUTS):
@@ -160,8 +162,6 @@ class Room:
             await self._store(self.session.command, CommandName.REWIND, node=node_id, operator=SERVER, reason="inbox")
             self._command_done()
             await self._show_head()
-
-    # ---------------------------------------------------------------------------------------------- the holder
 
     async def watch_over(self) -> None:
         """Called twice a second: renews the lease of a holder who is there, pauses without one, frees what ran out."""
@@ -209,8 +209,6 @@ class Room:
             self.audience.tell_each(self._state)
             self._wake.set()
 
-    # ---------------------------------------------------------------------------------------------- the task
-
     async def _run(self) -> None:
         while True:
             try:
@@ -252,10 +250,13 @@ class Room:
                     await self._input(seat, message)
             self._recorded.add((seat.client, message.seq))
         except HiwmError as error:
-            refused = self.audience.of_client(seat.client) or seat
-            refused.refuse(code_of(error), str(error), message.seq)
-        self._done[seat.client] = message.seq
+            self._refuse(seat, error, message.seq)
         self.audience.tell_client(seat.client, Durable(self.id, message.seq, len(self.session.tree)))
+
+    def _refuse(self, seat: Seat, error: HiwmError, seq: int) -> None:
+        refusal = Error(code_of(error), sentence(str(error)), seq)
+        self._refusals.setdefault(seat.client, deque(maxlen=KEPT_REFUSALS)).append(refusal)
+        self.audience.tell_client(seat.client, refusal)
 
     async def _command(self, seat: Seat, message: Command) -> None:
         gives_way = self.session.phase in (Phase.WATCHING, Phase.DONE)
@@ -347,8 +348,6 @@ class Room:
             successes, row = successes + 1, tree.row(row.parent)
         if successes == HELD_SUCCESS:
             await self._server_command(CommandName.HOLD, "the task is done")
-
-    # ---------------------------------------------------------------------------------------------- steps
 
     async def _step(self, action: Floats | None, urgency: Urgency) -> Stepped:
         head = self.session.head

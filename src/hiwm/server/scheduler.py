@@ -16,7 +16,7 @@ from hiwm.server.model_wire import ModelError
 from hiwm.types import Floats
 
 MOST_TOGETHER = 8
-MOST_TRIES = 4
+MOST_TRIES = 8
 """Of one batch: nodes may be missing, the worker may die, and both again."""
 
 

@@ -18,6 +18,11 @@ SILENCE_S = 2.0
 """Without a heartbeat for so long, nobody sits there."""
 
 
+def sentence(text: str) -> str:
+    """On one line, and not too long for a message."""
+    return " ".join(text.split())[:2000]
+
+
 class Seat:
     """A client's place at the console; a device has a seat of its own, and acts for the one that it is paired with."""
 
@@ -59,7 +64,7 @@ class Seat:
 
     def refuse(self, code: ErrorCode, text: str, seq: int | None = None) -> None:
         """Says why something was refused."""
-        self.send(Error(code, " ".join(text.split())[:2000], seq))
+        self.send(Error(code, sentence(text), seq))
 
     def show(self, branch: int, node: int, step: int, pictures: list[bytes]) -> None:
         """Offers the pictures of a moment, one JPEG for each camera."""
