@@ -263,3 +263,16 @@ def test_scenes_are_named_not_pointed_at(server: ToyServer, enter: Enter, scene:
     assert "expected a scene as task/split/number" in of_kind(client, wire.Error)[-1].text
     client.new_scene("toy/other/7")
     assert client.wait(lambda: client.info is not None and client.info.scene == "toy/other/7")
+
+
+def test_what_was_refused_never_looks_saved_however_the_answer_got_lost(server: ToyServer, enter: Enter) -> None:
+    client = enter(steering(server.link))
+    assert client.state is not None
+    refused = client.command(Command.RESUME)  # which nobody can who steers
+    assert client.wait(lambda: refused in client.refused)
+    assert client.wait_saved(client.steer(velocity=[0.4, 0.0]))
+    client.ask(wire.Command(client.state.session, client.state.epoch, refused, Command.RESUME))
+    assert client.wait(lambda: client.refused[refused].code is ErrorCode.STALE)
+    client.drop()
+    assert client.wait(lambda: client.connections == 2)
+    assert client.wait(lambda: client.refused[refused].code is ErrorCode.NOT_ALLOWED)  # said again
