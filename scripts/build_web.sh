@@ -60,7 +60,7 @@ main() {
     trust_system
     install_packages
     say "building the page"
-    npm run --silent build -- --logLevel warn
+    npm run --silent build -- --logLevel error
     printf '%s\n' "$wanted" >"$STAMP"
 }
 

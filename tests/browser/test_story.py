@@ -110,7 +110,10 @@ def test_alternatives_side_by_side(server: ToyServer, console: OpenConsole) -> N
     ways = page.locator(".way:not(.ghost)")
     expect(ways).to_have_count(3)
     expect(page.locator(".way.ghost img")).to_be_visible()  # what the policy would do
-    shown = {ways.nth(1).locator("img").get_attribute("src") for _ in range(8) if not page.wait_for_timeout(100)}
+    shown = set()
+    for _ in range(8):
+        shown.add(ways.nth(1).locator("img").get_attribute("src"))
+        page.wait_for_timeout(100)
     assert len(shown) > 2  # it moves
     ways.nth(2).get_by_role("button", name="Pick").click()
     expect(page.locator(".way.success")).to_have_count(1)

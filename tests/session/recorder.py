@@ -38,8 +38,9 @@ ABOUT = SessionAbout(
 def node_of(seq: int, step: int) -> Node:
     """The step that message `seq` leads to; everything in it follows from `seq`."""
     rng = np.random.default_rng(seq)
-    seen = Observation({CAMERA: rng.integers(0, 255, (48, 48, 3), np.uint8)}, np.float32([seq]))
-    return Node((seq, seen.images[CAMERA]), seq, seen, Reading(0.5, False, 1.0), np.float32([seq]), Driver.PERSON, step)
+    number = np.array([seq], np.float32)
+    seen = Observation({CAMERA: rng.integers(0, 255, (48, 48, 3), np.uint8)}, number)
+    return Node((seq, seen.images[CAMERA]), seq, seen, Reading(0.5, False, 1.0), number, Driver.PERSON, step)
 
 
 def record(path: Path, first: int) -> NoReturn:

@@ -1,16 +1,14 @@
 // What else happened from the same place: every branch beyond the last fork as a small looping clip, side by side.
 
-import { useEffect, useRef, useState } from "preact/hooks";
-
 import { label, look } from "../input/commands";
-import { frameUrl, ghostUrl } from "../state/api";
-import { send } from "../state/connection";
+import { frameUrl } from "../state/api";
 import { alternativesOpen } from "../state/panels";
 import * as store from "../state/store";
+import { Clip } from "./clip";
+import { GhostClip } from "./ghost";
 import { Icon } from "./icon";
 
 const MOST_FRAMES = 60;
-const FRAME_MS = 90;
 
 /** The last node before what is shown at which branches part, and their ends. */
 export function alternativesHere(): { fork: number | null; ends: number[] } {
@@ -23,13 +21,6 @@ export function alternativesHere(): { fork: number | null; ends: number[] } {
 export function Alternatives() {
   store.treeVersion.value;
   const { fork, ends } = alternativesHere();
-  const at = store.state.value?.head;
-  useEffect(() => {
-    if (store.session.value && at !== undefined && store.hand.value === "nobody") {
-      send({ type: "ghost", session: store.session.value.id, node: at });
-    }
-  }, [at]);
-  const ghost = store.ghost.value?.node === at ? store.ghost.value : null;
   return (
     <section class="alternatives" aria-label="Alternatives">
       <header>
@@ -45,19 +36,16 @@ export function Alternatives() {
           <Icon name="cross" />
         </button>
       </header>
-      {ends.length === 0 && !ghost && (
+      {ends.length === 0 && (
         <p class="muted">Only one way so far. Rewind to the takeover and steer once more: both ways then stand here side by side.</p>
       )}
       <ul>
         {ends.map((id, number) => (
           <Way key={id} id={id} number={number + 1} frames={framesAfter(fork, id)} others={ends.filter((each) => each !== id)} />
         ))}
-        {ghost && store.session.value && (
-          <li class="way ghost">
-            <Clip frames={Array.from({ length: ghost.count }, (_, n) => ghostUrl(store.session.value!.id, ghost.node, n))} name="What the policy would do" />
-            <p>policy, from here</p>
-          </li>
-        )}
+        <li class="way ghost">
+          <GhostClip />
+        </li>
       </ul>
     </section>
   );
@@ -100,20 +88,4 @@ function Way(props: { id: number; number: number; frames: string[]; others: numb
       </div>
     </li>
   );
-}
-
-/** Plays pictures in a loop; stands still where motion is unwelcome. */
-function Clip({ frames, name }: { frames: string[]; name: string }) {
-  const [at, setAt] = useState(0);
-  const pictures = useRef<HTMLImageElement[]>([]);
-  useEffect(() => {
-    pictures.current = frames.map((url) => Object.assign(new Image(), { src: url }));
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      setAt(frames.length - 1);
-      return;
-    }
-    const timer = setInterval(() => setAt((now) => (now + 1) % (frames.length + 6)), FRAME_MS);
-    return () => clearInterval(timer);
-  }, [frames.length, frames.at(-1)]);
-  return <img class="clip" src={frames[Math.min(at, frames.length - 1)]} alt={name} width="160" height="160" />;
 }

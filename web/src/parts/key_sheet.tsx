@@ -4,7 +4,9 @@ import { signal } from "@preact/signals";
 
 import { keys, remap } from "../input/keyboard";
 import { type ActionName, COMMANDS, conflict, isMove, MOVES, nameOfEvent, shown, textOf, TOGGLES } from "../input/keys";
+import { send } from "../state/connection";
 import { scaling, sheetOpen } from "../state/panels";
+import * as store from "../state/store";
 import { Dialog } from "./dialog";
 
 const asking = signal<ActionName | null>(null);
@@ -62,6 +64,7 @@ export function KeySheet() {
       </div>
       <footer>
         <p role="status">{refused.value}</p>
+        <Pairing />
         <label>
           <input
             type="checkbox"
@@ -75,5 +78,17 @@ export function KeySheet() {
         </button>
       </footer>
     </Dialog>
+  );
+}
+
+/** A leader arm or another device of LeRobot's steers for this seat, through a program beside it. */
+function Pairing() {
+  const [code, device] = [store.pairCode.value, store.device.value];
+  if (device) return <span class="chip online">{device.name} steers for you</span>;
+  if (code) return <code class="pair">hiwm bridge --code {code.code}</code>;
+  return (
+    <button type="button" class="act" onClick={() => send({ type: "pair" })}>
+      Connect a leader arm
+    </button>
   );
 }

@@ -6,7 +6,7 @@ import { useEffect } from "preact/hooks";
 import * as api from "../state/api";
 import { send } from "../state/connection";
 import * as store from "../state/store";
-import type { ExportJob, Overview, SessionRow } from "../wire";
+import type { ExportJob, Overview, PersonAdded, Role, SessionRow } from "../wire";
 import { Icon } from "./icon";
 
 const seen = signal<Overview | null>(null);
@@ -166,7 +166,53 @@ function Operators({ now }: { now: Overview }) {
         ))}
         {now.operators.length === 0 && <li class="muted">Nobody has steered yet.</li>}
       </ul>
+      {store.me.value?.role === "admin" && <Invite />}
     </section>
+  );
+}
+
+const invited = signal<PersonAdded | null>(null);
+
+async function invite(form: HTMLFormElement): Promise<void> {
+  const given = new FormData(form);
+  try {
+    invited.value = await api.invite(String(given.get("name")), String(given.get("role")) as Role);
+    form.reset();
+  } catch (error) {
+    store.notify((error as Error).message, "bad");
+  }
+}
+
+/** A link for somebody else. */
+function Invite() {
+  return (
+    <form
+      class="invite"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void invite(event.currentTarget);
+      }}
+    >
+      <label>
+        Name <input name="name" required pattern="[a-z0-9][a-z0-9._\\-]{0,63}" title="a-z, 0-9, . _ and -" />
+      </label>
+      <label>
+        as{" "}
+        <select name="role">
+          <option>operator</option>
+          <option>viewer</option>
+          <option>admin</option>
+        </select>
+      </label>
+      <button type="submit" class="act">
+        Make a link
+      </button>
+      {invited.value && (
+        <p role="status">
+          Give this to {invited.value.name}: <code>{invited.value.link}</code>
+        </p>
+      )}
+    </form>
   );
 }
 

@@ -8,6 +8,7 @@ import * as store from "../state/store";
 import { Alternatives } from "./alternatives";
 import { Controls, Labels } from "./controls";
 import { Curves } from "./curves";
+import { GhostClip, useGhost } from "./ghost";
 import { InboxList } from "./inbox_list";
 import { KeySheet } from "./key_sheet";
 import { NewScene } from "./new_scene";
@@ -18,6 +19,7 @@ import { TreeView } from "./tree_view";
 
 export function StagePage() {
   const root = useRef<HTMLElement>(null);
+  useGhost();
   useEffect(() => {
     root.current?.focus({ preventScroll: true });
     const inStage = (event: KeyboardEvent) => {
@@ -46,7 +48,10 @@ export function StagePage() {
         <div class="scene">
           <Pad hand={0} />
           <Pictures />
-          <Pad hand={1} />
+          <div class="beside">
+            {!alternativesOpen.value && <GhostClip />}
+            <Pad hand={1} />
+          </div>
         </div>
         <Timeline />
         <Controls />

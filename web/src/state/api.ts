@@ -1,6 +1,8 @@
 // The server's HTTP side. A refusal becomes an error with the server's own sentence.
 
-import type { Done, ExportJob, Inbox, Me, Overview, Problem, ScenePreview, Sessions, Ticket, TreeReply } from "../wire";
+import type {
+  Done, ExportJob, Inbox, Me, Overview, PersonAdded, Problem, Role, ScenePreview, Sessions, Ticket, TreeReply,
+} from "../wire";
 
 export class Refused extends Error {
   constructor(
@@ -34,6 +36,7 @@ export const overview = () => ask<Overview>("GET", "overview");
 export const treeOf = (id: string) => ask<TreeReply>("GET", `sessions/${id}/tree`);
 export const startExport = () => ask<ExportJob>("POST", "export", {});
 export const exportJob = (id: string) => ask<ExportJob>("GET", `export/${id}`);
+export const invite = (name: string, role: Role) => ask<PersonAdded>("POST", "people", { name, role });
 export const scenePicture = (picture: Blob) => ask<ScenePreview>("POST", "scenes/picture", picture);
 export const confirmScene = (id: string) => ask<Done>("POST", `scenes/${id}`, {});
 

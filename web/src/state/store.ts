@@ -73,6 +73,7 @@ export const shownPath = computed(() => {
   return tree.through(shownNode.value);
 });
 
+export const headNode = computed(() => state.value?.head ?? null);
 export const phase = computed(() => state.value?.phase ?? null);
 const yours = computed(() => state.value?.yours ?? false);
 const allowed = computed(() => state.value?.allowed.join(" ") ?? "");
