@@ -66,7 +66,9 @@ def test_what_is_shipped_is_small_and_whole(task: str) -> None:
 def test_the_wheel_takes_the_worlds_along() -> None:
     """It holds all files of the package but those that git ignores (hatchling), and they are looked for in there."""
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    assert build == {"targets": {"wheel": {"packages": ["src/hiwm"]}}}
+    assert build["targets"] == {"wheel": {"packages": ["src/hiwm"]}}
+    assert build["artifacts"] == ["src/hiwm/server/static/**"]  # the page, which git ignores
+    assert set(build) == {"targets", "artifacts"}
     ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".gitignore").read_text().splitlines())
     packed = WORLDS.relative_to(ROOT) / "push_t"
     assert packed.is_relative_to("src/hiwm")

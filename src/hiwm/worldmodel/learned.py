@@ -60,9 +60,10 @@ class LearnedWorld:
         camera = world.spec.cameras[0]
         self._grid = position_grid(camera.height, camera.width, world.network.fold)
         self._usual = as_pictures(world.usual_hwc)
-        self._net = world.net.to(fast_type("cpu")).eval()
+        # Rounded as they are saved, so that a world steps alike before and after.
+        self._net = world.net.to(torch.bfloat16).to(fast_type("cpu")).eval()
         if world.judge is not None:
-            world.judge.net.to(fast_type("cpu")).eval()
+            world.judge.net.to(torch.bfloat16).to(fast_type("cpu")).eval()
 
     @property
     def spec(self) -> RobotSpec:
