@@ -60,7 +60,7 @@ function goToShown(): void {
 }
 
 export function rewindTo(node: number): void {
-  if (command("rewind", { node })) store.looking.value = null;
+  if (command("rewind", { node })) look(node); // until the head is there
 }
 
 /** Rewinds by a time, from what is shown. */
@@ -92,7 +92,7 @@ export function look(node: number): void {
 
 export function branch(): void {
   const node = store.shownNow();
-  if (node !== null && command("branch", { node })) store.looking.value = null;
+  if (node !== null && command("branch", { node })) look(node);
 }
 
 export function label(name: LabelName, node = store.shownNow(), reason?: string): void {
