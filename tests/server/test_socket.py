@@ -38,6 +38,8 @@ def raw(server: ToyServer, admin: Client, ticket: str | None = None, origin: str
         origin=Origin(origin or server.url),
         subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
         compression=None,
+        ping_interval=None,
+        close_timeout=1,
     )
 
 
@@ -147,7 +149,7 @@ def test_a_client_that_never_reads_costs_little_and_others_nothing(server: ToySe
                 steps += 1
                 time.sleep(0.05)
             grown = server.memory_mb() - before
-            deaf.socket.close()
+            deaf.close_socket()
     note("client that never reads", seconds=seconds, grown_mb=grown, steps_of_the_other=steps)
     assert grown < 20
     assert steps > seconds
