@@ -17,6 +17,8 @@ from hiwm.server.model_process import ModelSettings
 from hiwm.server.run import Address, serve
 
 DOT = ModelSettings("tests.server.toy_models:dot")
+CACHE_BYTES = 2**21
+"""Of nodes: small, so that memory which grows does so for another reason."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -24,7 +26,7 @@ def run(arguments: Sequence[str]) -> None:
     folder, port, rollouts, name = (*arguments, "", "")[:4]
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
-    settings = HubSettings(root, DOT, "toy/console", Path(rollouts) if rollouts else None)
+    settings = HubSettings(root, DOT, "toy/console", Path(rollouts) if rollouts else None, CACHE_BYTES)
     tls = Address("0.0.0.0", int(port), "auto", f"https://{name}:{port}")
 
     def tell(text: str) -> None:

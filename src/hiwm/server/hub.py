@@ -38,20 +38,22 @@ LOOK_AFTER_S = 0.5
 NO_LIMIT = 10**9
 MOST_STARTS = 3
 """Of a worker that dies while it loads."""
-CACHE_BYTES = 64 * 2**20
-"""Of nodes in memory, a session."""
 KEPT_PICTURES = 16
 """Uploaded pictures that wait to be confirmed."""
 
 
 @dataclass(frozen=True)
 class HubSettings:
-    """root: the server's folder. scenes: where new sessions begin (`task/split`). rollouts: failures to work on."""
+    """root: the server's folder. scenes: where new sessions begin (`task/split`). rollouts: failures to work on.
+
+    cache_bytes: of nodes in memory, for each open session.
+    """
 
     root: Path
     model: ModelSettings
     scenes: str
     rollouts: Path | None = None
+    cache_bytes: int = 64 * 2**20
 
 
 @dataclass(eq=False)
@@ -215,7 +217,7 @@ class Hub:
         async with self._opening:
             if name not in self.rooms:
                 path = await self.store(self.library.to_work_on, name)
-                await self._enter(await self.store(_open_session, path), NO_LIMIT)
+                await self._enter(await self.store(_open_session, path, self.settings.cache_bytes), NO_LIMIT)
             room = self.rooms[name]
             room.visits += 1
         try:
@@ -370,11 +372,11 @@ class Hub:
             created=time.time(),
             operator=operator,
         )
-        session = Session(SessionFile.create(path, about, sealed=True), CACHE_BYTES)
+        session = Session(SessionFile.create(path, about, sealed=True), self.settings.cache_bytes)
         session.start(first.node)
         log("session", session=session_id(session), operator=operator, scene=scene)
         return session
 
 
-def _open_session(path: Path) -> Session:
-    return Session(SessionFile.open(path, sealed=True), CACHE_BYTES)
+def _open_session(path: Path, cache_bytes: int) -> Session:
+    return Session(SessionFile.open(path, sealed=True), cache_bytes)
