@@ -15,7 +15,7 @@ from hiwm.errors import BadInput
 def commands() -> SubcommandApp:
     """One command for each thing that is measured."""
     app = SubcommandApp()
-    for command in (collect, expert, reader, world, loop, rewind, server):
+    for command in (collect, expert, reader, world, loop, rewind, server, gates):
         app.command(command)
     return app
 
@@ -228,6 +228,20 @@ def server(
     from hiwm.bench.server import Load, bench_server
 
     _report(bench_server(world, policy, Load(seconds, operators, long_steps), threads), json)
+
+
+def gates(out: Path | None = None, seed: int = 0, small: bool = False) -> None:
+    """Run the console's gates in full size: kills, power loss, full disks, cuts, races, malformed messages; hours.
+
+    Args:
+        out: File for what each gate found, a JSON object a line; without it, one in $HIWM_HOME.
+        seed: Another seed tries other moments.
+        small: In the size of the tests.
+    """
+    from hiwm.bench.gates import gate_lines, run_gates
+    from hiwm.runfolder import hiwm_home
+
+    print("\n".join(gate_lines(run_gates(out or hiwm_home() / "bench" / "gates.jsonl", seed, small))))
 
 
 def _require_some(flag: str, count: int) -> None:
