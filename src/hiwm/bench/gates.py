@@ -1,4 +1,4 @@
-"""The console's gates in full size: the tests of a checkout with larger counts, and a line for each of what was tried."""
+"""The console's gates in full size: the tests of a checkout with larger counts, and a line for what each tried."""
 
 from __future__ import annotations
 
