@@ -3,6 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
+HOME_FOLDER := $${HIWM_HOME:-$${XDG_CACHE_HOME:-$$HOME/.cache}/hiwm}
 # Without cached bytecode, importing torch and lerobot costs every process seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -18,8 +19,9 @@ setup:  ## make .venv with everything pinned; under a second when that is done
 demo: setup  ## the whole loop on push_t: roll out, find failures, correct, post-train, measure; a report
 	@$(BIN)/hiwm run push_t --recipe demo
 
-console: setup  ## open the operators' console with the shipped world and policy
-	@$(BIN)/hiwm serve --world push_t --policy push_t
+console: setup  ## open the operators' console with the shipped world and policy, and failures that wait
+	@$(BIN)/hiwm rollout --policy push_t --world push_t --scenes push_t/practice/0..15 --out $(HOME_FOLDER)/console/rollouts
+	@$(BIN)/hiwm serve --world push_t --policy push_t --rollouts $(HOME_FOLDER)/console/rollouts
 
 tour: setup  ## show each task: a success, a failure, an edge case, and its learned world
 	@$(BIN)/hiwm tour
