@@ -24,6 +24,8 @@ from hiwm.types import Kind
 from tests.data.foreign_dataset import make_foreign
 
 RUN = "import sys; from hiwm.cli.app import main; sys.exit(main(sys.argv[1:]))"
+HEARS_CTRL_C = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {RUN}"
+"""What a shell without job control starts in the background ignores Ctrl-C, and so do its children."""
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +160,7 @@ def test_label_all_success_marks_each_episode_once(tmp_path: Path, capsys: pytes
 
 
 def test_label_serves_a_page_until_ctrl_c(dataset: Path) -> None:
-    command = [sys.executable, "-c", RUN, "data", "label", str(dataset)]
+    command = [sys.executable, "-c", HEARS_CTRL_C, "data", "label", str(dataset)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as label:
         assert label.stdout is not None
         with urlopen(label.stdout.readline().strip(), timeout=30) as page:

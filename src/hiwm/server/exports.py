@@ -17,6 +17,8 @@ from hiwm.server.replies import ExportJob
 
 COMMAND = (sys.executable, "-c", "import sys; from hiwm.cli.app import main; sys.exit(main())", "export")
 KEPT_LINES = 50
+ERROR = "hiwm: "
+"""How a command begins the line that says why it failed; progress may be printed after it."""
 _COUNTED = re.compile(r"(\d+)\s*(?:/|of)\s*(\d+)")
 
 
@@ -85,5 +87,6 @@ class Exports:
         log("export", job=job.id, state=job.state, out=str(job.out))
 
     def _told(self, job: _Job) -> ExportJob:
-        text = job.lines[-1] if job.lines else "starting"
+        said = [line for line in job.lines if line.startswith(ERROR)] if job.state == "failed" else []
+        text = next(reversed(said or job.lines), "starting")
         return ExportJob(job.id, job.state, job.progress, text, str(job.out), tuple(job.lines))
