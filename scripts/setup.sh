@@ -12,7 +12,7 @@ export UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true
 readonly VENV=.venv
 readonly STAMP=$VENV/hiwm-setup
 readonly PYTHON_VERSION=3.12
-readonly LIBRARIES=(libegl1 libgl1 libgl1-mesa-dri libgles2 libosmesa6 chromium)
+readonly LIBRARIES=(libegl1 libgl1 libgl1-mesa-dri libgles2 libosmesa6 chromium strace)
 
 say() { printf 'setup: %s\n' "$*"; }
 

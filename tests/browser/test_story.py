@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from hiwm.data.writer import open_lerobot
 from hiwm.server.wire import Role
 from hiwm.session.file import SessionFile
 from hiwm.session.session import Session
@@ -220,7 +221,10 @@ def test_overview_and_export(server: ToyServer, console: OpenConsole) -> None:
     page.locator("[data-export]").click()
     expect(page.locator("[data-job]")).to_have_attribute("data-job", "done", timeout=240_000)
     out = Path(page.inner_text(".job code"))
-    assert (out / "meta" / "info.json").is_file()
+    dataset = open_lerobot(out)
+    assert dataset.num_episodes == 1
+    steered = [bool(dataset[i]["intervention"]) for i in range(len(dataset))]
+    assert sum(steered) >= 12
     page.get_by_role("link", name="toy/").first.click()
     seen.wait_picture()
 
