@@ -12,12 +12,12 @@ import torch
 from rich.console import Console
 
 from hiwm.data.source import Source
-from hiwm.data.windows import Offsets, open_windows
+from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import BadInput
 from hiwm.runfolder import full_disk_is_clear
 from hiwm.worldmodel.checkpoint import load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
-from hiwm.worldmodel.judge import JudgeConfig
+from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import Clock, WorldTrainer
 from hiwm.worldmodel.trust_training import TrustTraining, fit_trust
@@ -85,34 +85,53 @@ def train_world(
     if known.note:
         console.print(known.note)
     share = recipe.judge_training.share if known.progress and Part.JUDGE in parts else 0.0
+    moves = bool(parts & {Part.PICTURES, Part.MOTION})
     scalars, close = _tensorboard(out / "tensorboard")
     try:
-        if begun is not None and not parts & {Part.PICTURES, Part.MOTION}:
-            share = 1.0 if share else 0.0
-            save_world(out, begun)
-        else:
+        if moves:
             trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place, begun)
             if found:
                 trainer.resume()
             trainer.train(Clock(minutes * 60 * (1 - share)), console.print, scalars)
         if begun is not None:
-            save_world(out, dataclasses.replace(load_world(out), judge=begun.judge, trust=begun.trust))
+            own = load_world(out) if moves else begun
+            save_world(out, dataclasses.replace(own, judge=begun.judge, trust=begun.trust))
         if share:
-            world = load_world(out)
+            clock = Clock(minutes * 60 * (share if moves else 1))
             first = None if begun is None else begun.judge
-            judging = JudgeTrainer(world, windows, recipe.judge, recipe.judge_training, place, first)
-            judge = judging.train(Clock(minutes * 60 * share), console.print, scalars)
-            with full_disk_is_clear("writing the judge"):
-                save_world(out, dataclasses.replace(world, judge=judge))
+            _teach_judge(out, windows, recipe, place, clock, first, console.print, scalars)
         if Part.TRUST in parts:
-            world = load_world(out)
-            trust = fit_trust(world, windows, recipe.trust)
-            console.print(f"trust: right in {trust.about['right']:.0%} of {trust.about['n']} kept-out steps")
-            with full_disk_is_clear("writing trust"):
-                save_world(out, dataclasses.replace(world, trust=trust))
+            _fit_trust(out, windows, recipe, console.print)
     finally:
         close()
     return out
+
+
+def _teach_judge(
+    out: Path,
+    windows: Windows,
+    recipe: WorldRecipe,
+    place: torch.device,
+    clock: Clock,
+    first: Judge | None,
+    say: Callable[[str], None],
+    scalars: Callable[[str, float, int], None],
+) -> None:
+    """Gives the world in a folder a judge. first: one to go on from."""
+    world = load_world(out)
+    judging = JudgeTrainer(world, windows, recipe.judge, recipe.judge_training, place, first)
+    judge = judging.train(clock, say, scalars)
+    with full_disk_is_clear("writing the judge"):
+        save_world(out, dataclasses.replace(world, judge=judge))
+
+
+def _fit_trust(out: Path, windows: Windows, recipe: WorldRecipe, say: Callable[[str], None]) -> None:
+    """Gives the world in a folder its trust."""
+    world = load_world(out)
+    trust = fit_trust(world, windows, recipe.trust)
+    say(f"trust: right in {trust.about['right']:.0%} of {trust.about['n']} kept-out steps")
+    with full_disk_is_clear("writing trust"):
+        save_world(out, dataclasses.replace(world, trust=trust))
 
 
 def gentler(training: TrainingConfig) -> TrainingConfig:

@@ -1,0 +1,64 @@
+"""A world that goes on from another one: which of its parts learn, and which stay as they are."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from hiwm.data.source import open_source
+from hiwm.errors import BadInput
+from hiwm.pipeline.train_world import Part, WorldRecipe, train_world
+from hiwm.worldmodel.checkpoint import World, load_world
+from hiwm.worldmodel.judge import JudgeConfig
+from hiwm.worldmodel.judge_training import JudgeTraining
+from tests.fakes import toy_dataset
+from tests.worldmodel.conftest import SHORT, TINY
+
+RECIPE = WorldRecipe(TINY, SHORT, JudgeConfig(widths=(8, 8, 8), blocks=(1, 1), kept=4, hidden=16, embed=16),
+                     JudgeTraining(batch=8, own_steps=2, branches=2, store=32))  # fmt: skip
+MINUTES = 0.05
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("toy") / "dataset"
+    toy_dataset(folder, each=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("first") / "world"
+    return train_world(open_source(dataset), out, MINUTES, RECIPE, "cpu", (32, 32))
+
+
+def changed(one: World, other: World) -> set[str]:
+    """The networks whose weights differ."""
+    assert one.judge is not None
+    assert other.judge is not None
+    pairs = [(name, net, other.net.get_submodule(name)) for name, net in one.net.named_children()]
+    pairs.append(("judge", one.judge.net, other.judge.net))
+    return {
+        name
+        for name, net, its in pairs
+        if any(not torch.equal(a, b) for a, b in zip(net.parameters(), its.parameters(), strict=True))
+    }
+
+
+@pytest.mark.parametrize(
+    ("only", "learns"),
+    [([Part.JUDGE], {"judge"}), ([Part.MOTION], {"state", "motion"}), ([Part.TRUST], set())],
+)
+def test_only_the_named_parts_learn(
+    only: list[Part], learns: set[str], dataset: Path, first: Path, tmp_path: Path
+) -> None:
+    before = load_world(first)
+    out = train_world(
+        open_source(dataset), tmp_path / "world", MINUTES, RECIPE, "cpu", (32, 32), start=first, only=only
+    )
+    assert changed(before, load_world(out)) == learns
+
+
+def test_parts_are_of_a_world_that_is_there(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="give --start"):
+        train_world(open_source(dataset), tmp_path / "world", MINUTES, RECIPE, "cpu", (32, 32), only=[Part.JUDGE])
