@@ -20,7 +20,7 @@ def test_controllers_move_hands_and_a_rewind_unties_them(server: ToyServer, cons
     page.add_init_script(EMULATOR.read_text() + "\n" + INSTALL)
     seen.open(server.link)
     page.get_by_role("button", name="Enter VR").click()
-    page.wait_for_function("headset.activeSession !== undefined")
+    seen.wait(lambda: page.evaluate("headset.activeSession !== undefined"))
 
     page.evaluate(f"{RIGHT}.updateButtonValue('a-button', 1)")
     seen.wait_hand("you")

@@ -198,7 +198,7 @@ def test_next_scenes_follow_each_other(server: ToyServer, console: OpenConsole) 
     scenes = [page.inner_text(".about span")]
     for _ in range(4):
         page.keyboard.press("n")
-        page.wait_for_function("before => document.querySelector('.about span').textContent !== before", arg=scenes[-1])
+        expect(page.locator(".about span")).not_to_have_text(scenes[-1])
         scenes.append(page.inner_text(".about span"))
     assert scenes[2].startswith("toy/rollout/")
     assert scenes[3].startswith("toy/console/")  # the inbox is empty: new scenes
