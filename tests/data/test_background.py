@@ -19,3 +19,13 @@ def test_only_the_given_frames_count() -> None:
     pictures = np.zeros((10, 2, 2, 3), np.uint8)
     pictures[3:6] = 255
     assert (usual_picture(pictures, np.arange(3, 6)) == 255).all()
+
+
+def test_an_object_that_mostly_lies_at_one_place_is_not_usual() -> None:
+    """It rests at its goal in nine of ten frames."""
+    pictures = np.full((2000, 32, 32, 3), 90, np.uint8)
+    rng = np.random.default_rng(0)
+    for k, picture in enumerate(pictures):
+        y, x = (12, 12) if k % 10 else rng.integers(0, 24, 2)
+        picture[y : y + 8, x : x + 8] = 200
+    assert (usual_picture(pictures, np.arange(2000)) == 90).all()

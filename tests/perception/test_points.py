@@ -35,6 +35,7 @@ def test_targets_come_back_and_angles_are_compared_the_short_way() -> None:
     assert np.allclose(targets.decode(encoded), values, atol=1e-5)
     assert targets.errors(values[:1], values[1:2])[0, 1] == pytest.approx(2 * (np.pi - 3.1), abs=1e-5)
     assert targets.scale_k[2] == 0
+    assert targets.encoded([0, 1]) == (0, 2, 3), "the plain numbers first, then the sine and the cosine"
     again = Targets.from_json(targets.to_json())
     assert again.names == targets.names
     assert np.array_equal(again.mean_k, targets.mean_k)

@@ -10,7 +10,7 @@ from hiwm.recipes.loading import RECIPES, load_recipe
 
 
 @pytest.mark.parametrize("task", RECIPES)
-@pytest.mark.parametrize("name", ["full", "demo", "tiny"])
+@pytest.mark.parametrize("name", ["full", "short", "demo", "tiny"])
 def test_every_task_has_every_recipe(task: str, name: str) -> None:
     recipe = load_recipe(task, name)
     assert recipe.name == name
@@ -34,5 +34,5 @@ def test_a_budget_is_a_limit_and_flags() -> None:
 def test_unknown_names_are_told() -> None:
     with pytest.raises(UnknownName, match="no task with recipes is called 'gym_pusht'"):
         load_recipe("gym_pusht", "full")
-    with pytest.raises(UnknownName, match="known: demo, full, tiny"):
+    with pytest.raises(UnknownName, match="known: demo, full, short, tiny"):
         load_recipe("push_t", "huge")

@@ -51,8 +51,8 @@ def test_both_losses_fall(make_trainer: MakeTrainer, tmp_path: Path) -> None:
             return float(picture_loss(trainer.net, codes, shots, None, SHORT, draw))
 
     before = painted()
-    trainer.train(Clock(600, 600, 600, steps=400), lambda line: None, lambda *scalar: None)
-    assert trainer.progress.step == 400
+    trainer.train(Clock(600, 600, 600, steps=600), lambda line: None, lambda *scalar: None)
+    assert trainer.progress.step == 600
     assert painted() < 0.85 * before
     track = trainer.track
     assert track is not None
@@ -83,7 +83,7 @@ def test_it_resumes_with_everything(make_trainer: MakeTrainer, tmp_path: Path) -
             torch.equal(value, again[k][key])
             for k, state in optimiser.state_dict()["state"].items() for key, value in state.items()
         )  # fmt: skip
-    _train(second, 3)
+    _train(second, first.progress.spent_s + 1)
     assert second.progress.step > first.progress.step
 
 
@@ -125,7 +125,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_world(make_trainer: 
     _train(trainer, 1)
     kept = (tmp_path / "world.safetensors").read_bytes()
     with torch.no_grad():
-        trainer.net.reader.enter.weight[0, 0, 0, 0] = float("nan")
+        trainer.net.painter.enter.weight[0, 0, 0, 0] = float("nan")
     with pytest.raises(StageFailed, match="not finite"):
         _train(trainer, 5)
     assert (tmp_path / "world.safetensors").read_bytes() == kept

@@ -80,7 +80,7 @@ def report(run: Positional[Path], trials: tuple[Path, ...] = ()) -> None:
 
 def run(
     task: Positional[str],
-    recipe: Literal["full", "demo", "tiny"] = "full",
+    recipe: Literal["full", "short", "demo", "tiny"] = "full",
     out: Path | None = None,
     dataset: Path | None = None,
     world: str | None = None,
@@ -95,11 +95,11 @@ def run(
 
     Args:
         task: push_t, route_rope or fold_towel.
-        recipe: How large: full (many hours), demo (a quarter of an hour) or tiny (seconds a stage).
+        recipe: How large: full (many hours), short (half an hour), demo (a quarter of an hour), tiny (seconds a stage).
         out: Folder of the run; without it, one in $HIWM_HOME.
         dataset: What the base policy learns from; without it, it is collected.
         world: The world: a folder or a shipped name; without it the shipped one, or it is learned.
-        policy: The base policy, trained on that dataset; without it, it is trained (demo: the shipped one).
+        policy: The base policy, trained on that dataset; without it, it is trained (demo, short: the shipped one).
         estimator: By what the scripted operator sees; without it the shipped one, or it is trained.
         policies: Further policies, LABEL=FOLDER, that are evaluated too and count for agreement.
         device: Where policies compute: cpu or cuda.

@@ -70,6 +70,7 @@ def train_world(
     threads: int | None = None,
     start: str | None = None,
     only: tuple[Literal["pictures", "motion", "judge", "trust"], ...] = (),
+    eye: Path | None = None,
 ) -> None:
     """Train a world model on a dataset; it stops by the clock, and the best world so far is always in the folder.
 
@@ -83,6 +84,7 @@ def train_world(
         threads: Threads of the processor; by default as many as there are cores.
         start: A world to go on from, a folder or a shipped name: on new data, or for a longer training.
         only: The parts of that world that learn from this dataset; by default all.
+        eye: Folder of an estimator that reads the pictures for the world, which then does not learn to read.
     """
     from hiwm.pipeline.train_world import Part, WorldRecipe
     from hiwm.pipeline.train_world import train_world as run_training
@@ -101,6 +103,7 @@ def train_world(
             threads,
             begun,
             [Part(name) for name in only],
+            eye,
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -55,6 +56,13 @@ class Targets:
         scaled = np.where(self.scale_k > 0, scaled, 0)
         turns = values_nk[:, angle]
         return np.asarray(np.concatenate([scaled[:, plain], np.sin(turns), np.cos(turns)], axis=1), np.float32)
+
+    def encoded(self, columns: Sequence[int]) -> tuple[int, ...]:
+        """Where some of the K numbers are in an encoded row: first all that are no angles, then sines, then cosines."""
+        plain, angles = (np.flatnonzero(which).tolist() for which in (~self._angle_k, self._angle_k))
+        places = [plain.index(k) for k in columns if k in plain]
+        turns = [len(plain) + angles.index(k) for k in columns if k in angles]
+        return (*places, *turns, *(k + len(angles) for k in turns))
 
     def spread(self, weight_k: Floats) -> Floats:
         """(M,) the weights of the K numbers for an encoded row; an angle's counts for its sine and its cosine."""

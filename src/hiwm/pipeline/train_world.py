@@ -14,6 +14,7 @@ from rich.console import Console
 from hiwm.data.source import Source
 from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import BadInput
+from hiwm.perception.estimator import load_estimator
 from hiwm.runfolder import full_disk_is_clear
 from hiwm.worldmodel.checkpoint import load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
@@ -21,6 +22,9 @@ from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import Clock, WorldTrainer
 from hiwm.worldmodel.trust_training import TrustTraining, fit_trust
+
+EYE_MOTION_SHARE = 0.4
+"""Share of the training in which codes learn to move where an eye reads them: there is less else to learn."""
 
 
 class Part(StrEnum):
@@ -54,6 +58,7 @@ def train_world(
     threads: int | None = None,
     start: Path | None = None,
     only: Sequence[Part] = (),
+    eye: Path | None = None,
 ) -> Path:
     """Trains until `minutes` are spent in all and returns `out`, which then holds the best world so far.
 
@@ -62,7 +67,8 @@ def train_world(
 
     size: (H, W) that pictures are resized to, None for their own. threads: of the processor; None leaves it to torch.
     start: a world to go on from, with half the learning rates, instead of from scratch. only: the parts of it that
-    learn from this dataset, all where empty; the others stay as they are.
+    learn from this dataset, all where empty; the others stay as they are. eye: folder of an estimator that reads for
+    the world, which then learns to paint and to move only.
     Raises BadInput where `out` holds a training and `resume` is not given, or the device does not exist.
     """
     place = pick_device(device)
@@ -72,12 +78,19 @@ def train_world(
     if found and not resume:
         raise BadInput(f"{out} holds a training already; give --resume to go on with it, or another --out")
     windows = open_windows(source, Offsets.span(recipe.network.past - 1, 0), size)
+    if start is not None and eye is not None:
+        raise BadInput("expected --start or --eye: a world keeps the reader that it was begun with")
     begun = None if start is None else load_world(start)
+    estimator = None if eye is None else load_estimator(eye)
     if begun is not None:
         recipe = dataclasses.replace(recipe, network=begun.network, training=gentler(recipe.training))
     elif only:
         raise BadInput("expected a world of which some parts are to learn more; give --start with --only")
     parts = frozenset(only or Part)
+    if estimator is not None:
+        recipe = dataclasses.replace(
+            recipe, training=dataclasses.replace(recipe.training, motion_share=EYE_MOTION_SHARE)
+        )
     if Part.PICTURES not in parts:
         recipe = dataclasses.replace(recipe, training=moving_only(recipe.training))
     console = Console(stderr=True, highlight=False)
@@ -89,7 +102,7 @@ def train_world(
     scalars, close = _tensorboard(out / "tensorboard")
     try:
         if moves:
-            trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place, begun)
+            trainer = WorldTrainer(windows, recipe.network, recipe.training, out, place, begun, estimator)
             if found:
                 trainer.resume()
             trainer.train(Clock(minutes * 60 * (1 - share)), console.print, scalars)

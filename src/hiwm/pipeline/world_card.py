@@ -24,6 +24,7 @@ kind of clips how many, beside a figure its 95 % interval. Errors are read from 
 NO_JUDGE = "None: this world says nothing of progress and success."
 NO_TRUST = "None: this world does not say how far it is right."
 LIMITS = "It knows this task, robot and camera in this look alone, and nothing of what its dataset does not show."
+TAUGHT = "An estimator reads its pictures; it learned from frames of the same dataset that say where the object is."
 
 
 def write_world_card(folder: Path, bench: Sequence[Path], commands: Sequence[str]) -> Path:
@@ -38,7 +39,7 @@ def write_world_card(folder: Path, bench: Sequence[Path], commands: Sequence[str
         figures |= _read_figures(path, world, figures.get("task"))
     lines = [
         f"# A learned world of {figures.get('task', folder.resolve().name)}",
-        *("", _summary(world, folder), "", LIMITS),
+        *("", _summary(world, folder), "", LIMITS, *([] if world.eye is None else [TAUGHT])),
         *("", "## Made by", "```", *commands, "```"),
         *("", "## Training", *_about_table(world.about)),
         *("", "## Judge", *([NO_JUDGE] if world.judge is None else _about_table(world.judge.about))),

@@ -114,6 +114,20 @@ def usual_demo() -> ExperimentRecipe:
     )
 
 
+def usual_short() -> ExperimentRecipe:
+    """Half an hour on two cores: shipped world, policy and estimator, a round of corrections and two controls."""
+    return ExperimentRecipe(
+        name="short",
+        data=Data(demos=300),
+        base=Budget(minutes=18),
+        post=Budget(minutes=4),
+        rounds=(Round(96, 0.10),),
+        controls=("longer", "closed"),
+        eval_scenes=100,
+        shipped_policy=True,
+    )
+
+
 def usual_tiny() -> ExperimentRecipe:
     """Every stage once, for seconds: shows that they fit together, and nothing else."""
     return ExperimentRecipe(

@@ -9,9 +9,8 @@ from hiwm.recipes import fold_towel, push_t, route_rope
 from hiwm.recipes.experiment import ExperimentRecipe
 
 RECIPES: dict[str, dict[str, Callable[[], ExperimentRecipe]]] = {
-    "push_t": {"full": push_t.full, "demo": push_t.demo, "tiny": push_t.tiny},
-    "route_rope": {"full": route_rope.full, "demo": route_rope.demo, "tiny": route_rope.tiny},
-    "fold_towel": {"full": fold_towel.full, "demo": fold_towel.demo, "tiny": fold_towel.tiny},
+    task: {"full": module.full, "short": module.short, "demo": module.demo, "tiny": module.tiny}
+    for task, module in (("push_t", push_t), ("route_rope", route_rope), ("fold_towel", fold_towel))
 }
 
 

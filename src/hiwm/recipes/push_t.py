@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from hiwm.recipes.experiment import ExperimentRecipe, usual_demo, usual_full, usual_tiny
+from hiwm.recipes.experiment import ExperimentRecipe, usual_demo, usual_full, usual_short, usual_tiny
 
 
 def full() -> ExperimentRecipe:
     """The whole experiment."""
     return usual_full()
+
+
+def short() -> ExperimentRecipe:
+    """Half an hour."""
+    return usual_short()
 
 
 def demo() -> ExperimentRecipe:

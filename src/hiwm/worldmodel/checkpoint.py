@@ -20,6 +20,7 @@ from hiwm.errors import BadCheckpoint
 from hiwm.runfolder import write_bytes, write_json
 from hiwm.spec import RobotSpec
 from hiwm.worldmodel.config import NetworkConfig
+from hiwm.worldmodel.eye import Eye, EyeReader
 from hiwm.worldmodel.judge import Judge, JudgeConfig, make_judge_net
 from hiwm.worldmodel.motion import MotionNet, StateNet
 from hiwm.worldmodel.net import WorldNet
@@ -27,7 +28,7 @@ from hiwm.worldmodel.network import Painter, Reader
 from hiwm.worldmodel.scaling import NumberScale
 from hiwm.worldmodel.trust import Trust
 
-FORMAT = 2
+FORMAT = 3
 USUAL = "usual_picture"
 """Name of the usual picture among the weights."""
 
@@ -37,7 +38,7 @@ class World:
     """A world model in memory: what it predicts for which robot, and its networks.
 
     usual_hwc: what mostly stands at each pixel, the cameras stacked as channels. judge: None without labels.
-    trust: None before it is fitted.
+    trust: None before it is fitted. eye: what its reader is, None where the world has learned to read by itself.
     """
 
     spec: RobotSpec
@@ -49,16 +50,19 @@ class World:
     about: dict[str, Any]
     judge: Judge | None = None
     trust: Trust | None = None
+    eye: Eye | None = None
 
 
-def make_net(spec: RobotSpec, network: NetworkConfig) -> WorldNet:
+def make_net(spec: RobotSpec, network: NetworkConfig, eye: Eye | None = None) -> WorldNet:
     """Fresh networks for a robot whose cameras all have one size; raises BadInput."""
     camera = spec.cameras[0]
     network.require_fits(camera.height, camera.width)
     state, action = len(spec.state), len(spec.action)
     channels = 3 * len(spec.cameras)
     net = WorldNet(
-        Reader(network, channels, camera.height, camera.width),
+        Reader(network, channels, camera.height, camera.width)
+        if eye is None
+        else EyeReader(network, eye, spec.cameras),
         Painter(network, channels, state),
         StateNet(state, action, network.past),
         MotionNet(network, state, action),
@@ -70,7 +74,11 @@ def save_world(folder: Path, world: World, dtype: torch.dtype = torch.bfloat16) 
     """Writes a world; the weights in 16 bits, `world.json` last, so that a folder with one is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     usual = {USUAL: torch.from_numpy(world.usual_hwc.copy())}
-    write_bytes(folder / "world.safetensors", save(_weights(world.net, dtype) | usual))
+    weights = _weights(world.net, dtype)
+    if world.eye is not None:
+        # In bfloat16 an eye would lose what it was made for.
+        weights |= {f"reader.{k}": v for k, v in _weights(world.net.reader, torch.float16).items()}
+    write_bytes(folder / "world.safetensors", save(weights | usual))
     if world.judge is not None:
         write_bytes(folder / "judge.safetensors", save(_weights(world.judge.net, dtype)))
     write_json(
@@ -81,6 +89,7 @@ def save_world(folder: Path, world: World, dtype: torch.dtype = torch.bfloat16) 
             "network": dataclasses.asdict(world.network),
             "states": world.states.to_json(),
             "actions": world.actions.to_json(),
+            "eye": None if world.eye is None else world.eye.to_json(),
             "about": world.about,
             "judge": None if world.judge is None else _judge_description(world.judge),
             "trust": None if world.trust is None else world.trust.to_json(),
@@ -95,7 +104,8 @@ def load_world(folder: Path) -> World:
         spec = RobotSpec.from_json(described["spec"])
         network = NetworkConfig(**{k: _tuple(v) for k, v in described["network"].items()})
         states, actions = (NumberScale.from_json(described[name]) for name in ("states", "actions"))
-        net = make_net(spec, network)
+        eye = Eye.from_json(described["eye"]) if described.get("eye") else None
+        net = make_net(spec, network, eye)
         judge = _described_judge(spec, described.get("judge"))
         trust = Trust.from_json(described["trust"]) if described.get("trust") else None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, ArithmeticError) as error:
@@ -110,11 +120,12 @@ def load_world(folder: Path) -> World:
     if judge is not None:
         path = folder / "judge.safetensors"
         fill(judge.net, load_tensors(path), path)
-    return World(spec, network, states, actions, usual, net.eval(), described.get("about", {}), judge, trust)
+    return World(spec, network, states, actions, usual, net.eval(), described.get("about", {}), judge, trust, eye)
 
 
 def _weights(net: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    return {k: v.detach().to(dtype).contiguous() for k, v in net.state_dict().items()}
+    weights = {k: v.detach() for k, v in net.state_dict().items()}
+    return {k: (v.to(dtype) if v.is_floating_point() else v).contiguous() for k, v in weights.items()}
 
 
 def _judge_description(judge: Judge) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class LearnedWorld:
         self._grid = position_grid(camera.height, camera.width, world.network.fold)
         self._usual = as_pictures(world.usual_hwc)
         # Rounded as they are saved, so that a world steps alike before and after.
-        self._net = world.net.to(torch.bfloat16).to(fast_type("cpu")).eval()
+        self._net = world.net.rounded(fast_type("cpu")).eval()
         if world.judge is not None:
             world.judge.net.to(torch.bfloat16).to(fast_type("cpu")).eval()
 

@@ -20,14 +20,21 @@ from hiwm.worldmodel.network import make_silent
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What a step is taken from. codes: of the last K pictures; states, actions: of those K steps, scaled, the last
-    action being the one to take; robot: image points of the last state.
+    """What a step of the code is taken from.
+
+    codes: of the last K pictures. states, actions: of those K steps, scaled, the last action being the one to take.
+    next_state: the robot's after it. robot, next_robot: image points of the last state and the next. near, next_near:
+    the same as they are seen from the sprites.
     """
 
     codes_bkd: Tensor
     states_bks: Tensor
     actions_bka: Tensor
+    next_state_bs: Tensor
     robot_br: Tensor
+    next_robot_br: Tensor
+    near_bn: Tensor
+    next_near_bn: Tensor
 
 
 class StateNet(nn.Module):
@@ -65,24 +72,24 @@ class MotionNet(nn.Module):
         code, robot, width = config.code, 2 * config.robot_points, config.motion_width
         for name, value in (("centre", torch.zeros(code)), ("spread", torch.ones(code)), ("stride", torch.ones(code))):
             self.register_buffer(name, value)
-        numbers = config.past * (code + state + action) + state + 2 * robot + code + 1
+        near = config.sprites * robot
+        numbers = config.past * (code + state + action) + state + 2 * robot + 2 * near + code + 1
         self.enter = nn.Linear(numbers, width)
         self.blocks = nn.ModuleList([_Residual(width) for _ in range(config.motion_blocks)])
         self.norm = nn.LayerNorm(width)
         self.last = nn.Linear(width, code)
         make_silent(self.last)
 
-    def forward(
-        self, moment: Moment, next_state_bs: Tensor, next_robot_br: Tensor, noisy_bd: Tensor, noise_b1: Tensor
-    ) -> Tensor:
+    def forward(self, moment: Moment, noisy_bd: Tensor, noise_b1: Tensor) -> Tensor:
         """(B, code) changes in units of `stride`. noise: share of noise in `noisy`, 1 for only noise."""
         codes = (moment.codes_bkd - self.centre) / self.spread
         state = moment.states_bks[:, -1]
         # Differences are small beside what they are differences of, and say most: they are given large.
         numbers = [
             codes[:, -1], (10 * codes.diff(dim=1)).flatten(1), moment.states_bks.flatten(1),
-            moment.actions_bka.flatten(1), 5 * (next_state_bs - state), moment.robot_br,
-            5 * (next_robot_br - moment.robot_br), noisy_bd, noise_b1,
+            moment.actions_bka.flatten(1), 5 * (moment.next_state_bs - state), moment.robot_br,
+            5 * (moment.next_robot_br - moment.robot_br), moment.near_bn, 5 * (moment.next_near_bn - moment.near_bn),
+            noisy_bd, noise_b1,
         ]  # fmt: skip
         h = self.enter(torch.cat(numbers, 1).to(self.enter.weight.dtype))
         for block in self.blocks:
@@ -90,14 +97,12 @@ class MotionNet(nn.Module):
         change: Tensor = self.last(self.norm(h))
         return change.float()
 
-    def sample(
-        self, moment: Moment, next_state_bs: Tensor, next_robot_br: Tensor, noise_bd: Tensor, steps: int
-    ) -> Tensor:
+    def sample(self, moment: Moment, noise_bd: Tensor, steps: int) -> Tensor:
         """The next code (B, code), from standard normal noise."""
         times = torch.linspace(1, 0, steps + 1, device=noise_bd.device)
         x = noise_bd
         for now, after in itertools.pairwise(times):
-            clean = self(moment, next_state_bs, next_robot_br, x, now.expand(len(x), 1))
+            clean = self(moment, x, now.expand(len(x), 1))
             x = (1 - after) * clean + after * (x - (1 - now) * clean) / now
         return moment.codes_bkd[:, -1] + self.stride * x
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from hiwm.data.windows import Indices
 from hiwm.worldmodel.config import TrainingConfig
-from hiwm.worldmodel.motion import Moment, MotionNet
+from hiwm.worldmodel.motion import MotionNet
 from hiwm.worldmodel.net import Context, WorldNet
 from hiwm.worldmodel.pictures import Shots
 
@@ -46,9 +46,9 @@ class Track:
         return rng.choice(self.starts, count, p=self.weights)
 
 
-def moving_weights(codes_nd: Tensor, points: int, starts: Indices, steps: int) -> NDArray[np.float64]:
-    """Probabilities of rollouts: some for all alike, most where image points move."""
-    moved = (codes_nd[starts + steps] - codes_nd[starts])[:, : 2 * points].abs().mean(1).clamp(max=0.1).double()
+def moving_weights(codes_nd: Tensor, placed: int, starts: Indices, steps: int) -> NDArray[np.float64]:
+    """Probabilities of rollouts: some for all alike, most where things move. placed: see NetworkConfig."""
+    moved = (codes_nd[starts + steps] - codes_nd[starts])[:, :placed].abs().mean(1).clamp(max=0.1).double()
     share = MOVING_SHARE if float(moved.sum()) > 0 else 0.0
     weights = (1 - share) / len(starts) + share * moved / moved.sum().clamp(min=1e-9)
     return np.asarray((weights / weights.sum()).cpu().numpy())
@@ -65,10 +65,10 @@ def read_all(net: WorldNet, shots: Callable[[Indices], Shots], count: int) -> Te
 
 
 @torch.no_grad()
-def fit_scales(motion: MotionNet, codes_nd: Tensor, points: int, first_e: Indices) -> None:
-    """Sets what the motion network is scaled by. first_e: where episodes begin."""
+def fit_scales(motion: MotionNet, codes_nd: Tensor, placed: int, first_e: Indices) -> None:
+    """Sets what the motion network is scaled by. placed: see NetworkConfig. first_e: where episodes begin."""
     spread = codes_nd.std(0).clamp(min=LEAST_SPREAD)
-    spread[: 2 * points] = POINT_SPREAD
+    spread[:placed] = POINT_SPREAD
     steps = codes_nd.diff(dim=0)
     within = torch.ones(len(steps), dtype=torch.bool, device=codes_nd.device)
     within[torch.from_numpy(first_e[1:] - 1)] = False
@@ -106,10 +106,8 @@ def _flow_loss(net: WorldNet, context: Context, track: Track, after: Tensor, dra
     change = (track.codes_nd[after] - last) / motion.stride
     share = torch.rand((len(last), 1), generator=draw, device=draw.device)
     noisy = (1 - share) * change + share * torch.randn(change.shape, generator=draw, device=draw.device)
-    next_state = track.states_ns[after]
-    robot, next_robot = (net.painter.of_robot(state).detach() for state in (context.states_bks[:, -1], next_state))
-    moment = Moment(context.codes_bkd, context.states_bks, context.actions_bka, robot)
-    return _gap_loss((motion(moment, next_state, next_robot, noisy, share) - change) * motion.stride / motion.spread)
+    moment = net.moment(context, track.states_ns[after])
+    return _gap_loss((motion(moment, noisy, share) - change) * motion.stride / motion.spread)
 
 
 def _gap_loss(gap: Tensor) -> Tensor:

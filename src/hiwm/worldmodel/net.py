@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hiwm.worldmodel.clips import as_shown
+from hiwm.worldmodel.eye import EyeReader
 from hiwm.worldmodel.motion import Moment, MotionNet, StateNet
 from hiwm.worldmodel.network import Painter, Reader
 
@@ -42,9 +43,18 @@ class Context:
 class WorldNet(nn.Module):
     """Reads pictures, moves what was read, and paints it."""
 
-    def __init__(self, reader: Reader, painter: Painter, state: StateNet, motion: MotionNet) -> None:
+    def __init__(self, reader: Reader | EyeReader, painter: Painter, state: StateNet, motion: MotionNet) -> None:
         super().__init__()
         self.reader, self.painter, self.state, self.motion = reader, painter, state, motion
+
+    def rounded(self, kind: torch.dtype) -> WorldNet:
+        """Itself with weights as they are saved, to calculate in `kind`; an eye stays in full precision."""
+        for net in self.children():
+            if isinstance(net, EyeReader):
+                net.to(torch.float16).float()
+            else:
+                net.to(torch.bfloat16).to(kind)
+        return self
 
     @property
     def code(self) -> int:
@@ -59,10 +69,29 @@ class WorldNet(nn.Module):
 
     def move(self, context: Context, noise_bd: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """The next codes (B, code) and states (B, S)."""
-        states, actions = context.states_bks, context.actions_bka
-        next_state = self.state(states, actions).float()
-        moment = Moment(context.codes_bkd, states, actions, self.painter.of_robot(states[:, -1]))
-        return self.motion.sample(moment, next_state, self.painter.of_robot(next_state), noise_bd, steps), next_state
+        next_state = self.state(context.states_bks, context.actions_bka).float()
+        return self.motion.sample(self.moment(context, next_state), noise_bd, steps), next_state
+
+    def moment(self, context: Context, next_state_bs: Tensor) -> Moment:
+        """What the code's step is taken from, given what the robot does."""
+        robot, next_robot = (self.painter.of_robot(s) for s in (context.states_bks[:, -1], next_state_bs))
+        near, next_near = (self._near(context.codes_bkd[:, -1], points) for points in (robot, next_robot))
+        return Moment(
+            context.codes_bkd,
+            context.states_bks,
+            context.actions_bka,
+            next_state_bs,
+            robot,
+            next_robot,
+            near,
+            next_near,
+        )
+
+    def _near(self, code_bd: Tensor, robot_br: Tensor) -> Tensor:
+        """The robot's image points as they are seen from the sprites; far ones all alike."""
+        points = robot_br.reshape(len(robot_br), -1, 2).transpose(1, 2)
+        seen: Tensor = self.painter.sprites.seen_from(code_bd, points).flatten(1)
+        return 2 * (seen / 2).tanh()
 
     def paint(self, code_bd: Tensor, state_bs: Tensor, place: Place) -> Tensor:
         """(B, C, H, W) as shown."""

@@ -22,6 +22,13 @@ SHARPNESS = 8.0
 OBJECT = 0.2
 """Difference from the usual picture (-1..1) from which a pixel counts as object or robot."""
 
+SPRITE_RADIUS = 0.4
+"""Half the side of a sprite at first, where half the side of the picture is 1."""
+TEXTURE_RATE = 20.0
+"""Textures learn so much faster than other weights."""
+SHOWS = 3.0
+"""Logit of how much of the sprites shows, at first."""
+
 
 def waves(x: Tensor) -> Tensor:
     """(..., K) numbers about -1..1 to (..., K (1 + 2 FREQUENCIES)) with sines and cosines of rising frequency."""
@@ -138,8 +145,63 @@ def _places(heat_bphw: Tensor) -> tuple[Tensor, Tensor]:
     return mean.flatten(1), (share @ grid**2 - mean**2).sum(2)
 
 
+class Sprites(nn.Module):
+    """Textures that are laid on a picture, each at a place and a turn that are learned functions of some numbers.
+
+    What keeps its shape is painted by moving it, at any turn alike, and a reader learns from it exactly where it is.
+    """
+
+    def __init__(self, count: int, numbers: int, channels: int, size: int) -> None:
+        super().__init__()
+        self.count = count
+        self.straight = nn.Linear(numbers, 4 * count)
+        self.bent = nn.Sequential(nn.Linear(numbers, 128), nn.SiLU(), nn.Linear(128, 4 * count))
+        self.log_radius = nn.Parameter(torch.full((count,), math.log(SPRITE_RADIUS)))
+        self.colour = nn.Parameter(torch.zeros(count, channels, size, size))
+        self.cover = nn.Parameter(torch.full((count, 1, size, size), -4.0 / TEXTURE_RATE))
+        with torch.no_grad():
+            self.straight.bias.reshape(count, 4)[:, 2:] = torch.tensor([1.0, 0.0])
+
+    def forward(self, numbers_bn: Tensor, picture_bchw: Tensor, grid_b2hw: Tensor) -> tuple[Tensor, Tensor]:
+        """(the picture with the sprites on it, how much of it each covers (B, count, H, W)). grid: of the pixels."""
+        at = self.seen_from(numbers_bn, grid_b2hw.flatten(2)).transpose(0, 1)
+        at = at.reshape(*at.shape[:2], *grid_b2hw.shape[2:], 2)
+        batch, size = len(numbers_bn), self.colour.shape[-1]
+        texture = torch.cat([TEXTURE_RATE * self.colour, (TEXTURE_RATE * self.cover).sigmoid()], 1).float()
+        drawn = [
+            F.grid_sample(t.expand(batch, -1, size, size), a, align_corners=False)
+            for t, a in zip(texture, at, strict=True)
+        ]
+        for one in drawn:
+            picture_bchw = picture_bchw + one[:, -1:] * (one[:, :-1] - picture_bchw)
+        return picture_bchw, torch.cat([one[:, -1:] for one in drawn], 1)
+
+    def seen_from(self, numbers_bn: Tensor, points_b2k: Tensor) -> Tensor:
+        """(B, count, K, 2) where points of the picture lie on each sprite; those within -1..1 are on it."""
+        kind = self.straight.weight.dtype
+        frames = (self.straight(numbers_bn.to(kind)) + self.bent(numbers_bn.to(kind))).float()
+        place, turn = frames.reshape(-1, self.count, 4, 1).split(2, 2)
+        turn = F.normalize(turn, dim=2, eps=1e-3)
+        away = (points_b2k[:, None] - place) / self.log_radius.float().exp()[:, None, None]
+        cos, sin = turn[:, :, 0], turn[:, :, 1]
+        x, y = away[:, :, 0], away[:, :, 1]
+        return torch.stack([cos * x + sin * y, cos * y - sin * x], -1)
+
+
+def pixel_grid(grid_b2hw: Tensor, fold: int) -> Tensor:
+    """(B, 2, H, W) x and y of all pixels from those of the folded positions."""
+    step = torch.stack(
+        [grid_b2hw[:, 0, 0, 1] - grid_b2hw[:, 0, 0, 0], grid_b2hw[:, 1, 1, 0] - grid_b2hw[:, 1, 0, 0]], 1
+    )
+    part = (torch.arange(fold, device=grid_b2hw.device) - (fold - 1) / 2) / fold
+    x, y = torch.meshgrid(part, part, indexing="xy")
+    high, wide = grid_b2hw.shape[2:]
+    whole = grid_b2hw.repeat_interleave(fold, 2).repeat_interleave(fold, 3)
+    return whole + step[:, :, None, None] * torch.stack([x, y]).repeat(1, high, wide)
+
+
 class Painter(nn.Module):
-    """The picture of a code and a robot state: a U-Net over maps of the image points."""
+    """The picture of a code and a robot state: sprites, and a U-Net over them and maps of the image points."""
 
     def __init__(self, config: NetworkConfig, channels: int, state: int) -> None:
         super().__init__()
@@ -154,7 +216,11 @@ class Painter(nn.Module):
         radii = [torch.linspace(-3, -1.5, config.points), torch.linspace(-3, -1, config.robot_points)]
         self.log_radius = nn.Parameter(torch.cat(radii))
         points = config.points + config.robot_points
-        self.enter = nn.Conv2d(channels * config.fold**2 + 2 + 3 * points, c0, 3, padding=1)
+        if config.eye:
+            self.code_points = nn.Sequential(nn.Linear(config.eye, 64), nn.SiLU(), nn.Linear(64, 2 * config.points))
+        self.sprites = Sprites(config.sprites, config.code, channels, config.sprite_size)
+        pixels = (2 * channels + config.sprites) * config.fold**2
+        self.enter = nn.Conv2d(pixels + 2 + 3 * points, c0, 3, padding=1)
         self.fine_in = self._blocks(c0, 1)
         self.down_1 = nn.Conv2d(c0, c1, 3, stride=2, padding=1)
         self.middle_in = self._blocks(c1, n1)
@@ -165,7 +231,7 @@ class Painter(nn.Module):
         self.up_1 = nn.Conv2d(c1, 4 * c0, 1)
         self.fine_out = self._blocks(c0, n0)
         self.norm = ChannelNorm(c0)
-        self.paint = nn.Conv2d(c0, channels * config.fold**2, 3, padding=1)
+        self.paint = nn.Conv2d(c0, (channels + 1) * config.fold**2, 3, padding=1)
         make_silent(self.paint)
 
     def _blocks(self, channels: int, count: int) -> nn.ModuleList:
@@ -176,21 +242,35 @@ class Painter(nn.Module):
 
         state: scaled. usual: what mostly stands there. grid: x and y of each folded position, -1..1.
         """
+        return self.both(code_bd, state_bs, usual_bchw, grid_b2hw)[0]
+
+    def both(self, code_bd: Tensor, state_bs: Tensor, usual_bchw: Tensor, grid_b2hw: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, and the sprites alone on the usual picture."""
         kind = self.enter.weight.dtype
         condition = self.condition(waves(torch.cat([code_bd, state_bs], 1)).to(kind))
-        small = F.pixel_unshuffle(usual_bchw, self.config.fold)
+        laid, covers = self.sprites(code_bd, usual_bchw, pixel_grid(grid_b2hw, self.config.fold))
+        small = F.pixel_unshuffle(torch.cat([usual_bchw, laid, covers], 1), self.config.fold)
         maps = torch.cat([small, grid_b2hw, self._maps(code_bd, state_bs, grid_b2hw)], 1)
         h = self._unet(maps.to(kind).contiguous(memory_format=torch.channels_last), condition)
-        return usual_bchw + F.pixel_shuffle(self.paint(F.silu(self.norm(h))).float(), self.config.fold)
+        painted = F.pixel_shuffle(self.paint(F.silu(self.norm(h))).float(), self.config.fold)
+        shows = (SHOWS + painted[:, -1:]).sigmoid()
+        return usual_bchw + shows * (laid - usual_bchw) + painted[:, :-1], laid
 
     def of_robot(self, state_bs: Tensor) -> Tensor:
         """(B, 2 robot_points) image points x, y of a robot state."""
         points: Tensor = self.robot_points(state_bs.to(self.log_radius.dtype))
         return points.float()
 
+    def _of_code(self, code_bd: Tensor) -> Tensor:
+        """(B, 2 points) image points x, y of a code."""
+        if not self.config.eye:
+            return code_bd[:, : 2 * self.config.points]
+        points: Tensor = self.code_points(code_bd.to(self.log_radius.dtype))
+        return points.float()
+
     def _maps(self, code_bd: Tensor, state_bs: Tensor, grid_b2hw: Tensor) -> Tensor:
         """(B, 3 points, h, w): bumps at the points, and the offsets from them, which tell where the points are."""
-        numbers = torch.cat([code_bd[:, : 2 * self.config.points], self.of_robot(state_bs)], 1)
+        numbers = torch.cat([self._of_code(code_bd), self.of_robot(state_bs)], 1)
         places = numbers.reshape(len(numbers), -1, 2)
         gap = grid_b2hw[:, None] - places[..., None, None]
         radius = self.log_radius.float().exp()[None, :, None, None]

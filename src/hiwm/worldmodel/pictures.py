@@ -42,14 +42,20 @@ def picture_loss(
     A square of `crop` pixels is painted, None for all. Noise on the code makes codes near each other look alike, so
     that a small error of the motion stays small.
     """
-    spread = torch.full_like(code_bd[:1], config.point_noise)
-    spread[:, 2 * net.reader.config.points :] = config.feature_noise
+    network = net.reader.config
+    spread = torch.full_like(code_bd[:1], config.eye_noise if network.eye else config.point_noise)
+    spread[:, network.placed :] = config.feature_noise
     code = code_bd + spread * _normal(code_bd, draw)
     state = shots.states_bs + 0.005 * _normal(shots.states_bs, draw)
-    part = shots if crop is None else cut(shots, crop, net.reader.config.fold, draw)
-    gap = net.painter(code, state, part.usual_bchw, part.grid_b2hw) - part.pictures_bchw
-    loss: Tensor = ((gap**2 + 0.3 * gap.abs()) * _weight(part, config)).mean()
-    return loss
+    part = shots if crop is None else cut(shots, crop, network.fold, draw)
+    painted, laid = net.painter.both(code, state, part.usual_bchw, part.grid_b2hw)
+    weight = _weight(part, config)
+    return _far_off(painted, part, weight) + config.sprite_weight * _far_off(laid, part, weight)
+
+
+def _far_off(made_bchw: Tensor, shots: Shots, weight_b1hw: Tensor) -> Tensor:
+    gap = made_bchw - shots.pictures_bchw
+    return ((gap**2 + 0.3 * gap.abs()) * weight_b1hw).mean()
 
 
 def unusual(pictures_bchw: Tensor, usual_bchw: Tensor) -> Tensor:

@@ -1,0 +1,88 @@
+"""A world whose pictures are read by an estimator: the reader stays, all else learns, and the folder is whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hiwm.data.source import open_source
+from hiwm.data.windows import Offsets, Windows, open_windows
+from hiwm.errors import SpecMismatch
+from hiwm.perception.estimator import Estimator
+from hiwm.perception.network import EstimatorConfig
+from hiwm.perception.training import EstimatorTraining, train_estimator
+from hiwm.types import Observation
+from hiwm.worldmodel.checkpoint import load_world, save_world
+from hiwm.worldmodel.eye import EyeReader
+from hiwm.worldmodel.learned import LearnedWorld
+from hiwm.worldmodel.net import WorldNet
+from hiwm.worldmodel.training import Clock, WorldTrainer
+from tests.dot_world import dot_dataset
+from tests.worldmodel.conftest import SHORT, TINY
+
+
+@pytest.fixture(scope="module")
+def dots(tmp_path_factory: pytest.TempPathFactory) -> Windows:
+    folder = tmp_path_factory.mktemp("dot") / "dataset"
+    dot_dataset(folder, each=4)
+    return open_windows(open_source(folder), Offsets.span(TINY.past - 1, 0), show=False)
+
+
+@pytest.fixture(scope="module")
+def estimator(dots: Windows) -> Estimator:
+    network = EstimatorConfig(widths=(16, 16, 16), points=4, hidden=32)
+    trained = train_estimator(dots, network, EstimatorTraining(steps=60), 600, lambda share, said: None)
+    trained.net.half().float()  # as it is saved
+    return trained
+
+
+def test_its_codes_are_the_estimators_numbers_before_and_after(
+    dots: Windows, estimator: Estimator, tmp_path: Path
+) -> None:
+    trainer = WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=estimator)
+    trainer.train(Clock(600, 600, 600, steps=40), lambda line: None, lambda *scalar: None)
+    world = load_world(tmp_path)
+    assert isinstance(world.net.reader, EyeReader)
+    pictures = dots.frames[dots.source.spec.cameras[0].name].pictures_nhwc[:5]
+    with torch.no_grad():
+        shots = trainer.shots(np.arange(5))
+        codes = world.net.reader(shots.pictures_bchw, shots.usual_bchw).numpy()
+    read = estimator.read_stacked(pictures)
+    places = [estimator.targets.names.index(name) for name in ("dot_x", "dot_y")]
+    back = codes * estimator.targets.scale_k[places] + estimator.targets.mean_k[places]
+    np.testing.assert_allclose(back, read.truth_nk[:, places], atol=1e-4)
+    painter = zip(trainer.net.painter.parameters(), _fresh(dots, estimator, tmp_path).painter.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in painter)
+
+
+def _fresh(dots: Windows, estimator: Estimator, folder: Path) -> WorldNet:
+    return WorldTrainer(dots, TINY, SHORT, folder / "fresh", torch.device("cpu"), eye=estimator).net
+
+
+def test_it_steps_alike_before_and_after_it_was_saved(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
+    trainer = WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=estimator)
+    save_world(tmp_path, trainer.world)
+    scene = {"toy/eval/0": _first(dots)}
+    states = []
+    for world in (trainer.world, load_world(tmp_path)):
+        running = LearnedWorld(world, scene)
+        state = running.state_of(scene["toy/eval/0"], 3)
+        [after], _, _ = running.step([state], [dots.columns.action_na[0]])
+        states.append(after)
+    np.testing.assert_array_equal(states[0].codes_kd, states[1].codes_kd)
+    np.testing.assert_array_equal(states[0].shown[0], states[1].shown[0])
+
+
+def test_an_eye_of_other_pictures_is_refused(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
+    larger = dataclasses.replace(estimator, cameras=(dataclasses.replace(estimator.cameras[0], height=64),))
+    with pytest.raises(SpecMismatch, match="train one on this dataset"):
+        WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=larger)
+
+
+def _first(dots: Windows) -> Observation:
+    name = dots.source.spec.cameras[0].name
+    return Observation({name: dots.frames[name].pictures_nhwc[0]}, dots.columns.state_ns[0])
