@@ -27,7 +27,7 @@ PLUG_INS = frozenset({"envs", "lerobot_robot"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
     BASE: frozenset(),
     "data": frozenset({BASE}),
-    "worldmodel": frozenset({BASE, "data"}),
+    "worldmodel": frozenset({BASE, "data", "perception"}),  # an estimator may read for a world
     "perception": frozenset({BASE, "data"}),
     "policies": frozenset({BASE, "data", "perception"}),
     "sims": frozenset({BASE}),

@@ -39,9 +39,10 @@ def test_training_stops_by_the_clock_and_leaves_a_world(make_trainer: MakeTraine
     assert world.spec.cameras[0].height == 32
 
 
-def test_both_losses_fall(make_trainer: MakeTrainer, tmp_path: Path) -> None:
+def test_both_losses_fall(windows: Windows, tmp_path: Path) -> None:
     """On the same frames and with the same noise before and after; untrained, every code stands still."""
-    trainer = make_trainer(tmp_path)
+    halves = dataclasses.replace(SHORT, motion_share=0.5, polish_share=0.0)
+    trainer = WorldTrainer(windows, TINY, halves, tmp_path, torch.device("cpu"))
     shots = trainer.shots(np.arange(0, len(trainer.windows), 7))
 
     def painted() -> float:
