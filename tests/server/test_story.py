@@ -194,8 +194,7 @@ def test_an_arm_steers_for_the_seat_that_it_is_paired_with(server: ToyServer, en
     assert seat.wait(lambda: of_kind(seat, wire.Device) == [wire.Device("arm", True)])
     assert arm.wait(lambda: arm.state is not None and arm.state.yours)
     assert arm.wait_saved(arm.steer(target=[0.5, None], device="arm"))
-    newest = of_kind(seat, wire.Step)[-1]
-    assert newest.client == "arm-1"
+    assert seat.wait(lambda: "arm-1" in [step.client for step in of_kind(seat, wire.Step)])
     seq = arm.command(Command.HOLD)
     assert arm.wait(lambda: seq in arm.refused)
     arm.close()
