@@ -20,8 +20,7 @@ def usual_picture(pictures_nhwc: NDArray[np.uint8], index_m: NDArray[np.int64]) 
     """(H, W, 3): per pixel the mean of the colours that fall into the most frequent shade there.
 
     From up to 240 of the frames `index_m`, as different ones as possible: of a task that always ends alike, most frames
-    show its end. A median would mix the colours of a place that shows several
-    things for a third of the time each.
+    show its end. A median would mix the colours of a place that shows several things for a third of the time each.
     """
     index = index_m[np.unique(np.linspace(0, len(index_m) - 1, CANDIDATES).round().astype(int))]
     index = index[_different(pictures_nhwc[index], SAMPLES)]

@@ -16,7 +16,7 @@ from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import BadInput
 from hiwm.perception.estimator import load_estimator
 from hiwm.runfolder import full_disk_is_clear
-from hiwm.worldmodel.checkpoint import load_world, save_world
+from hiwm.worldmodel.checkpoint import World, load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
@@ -82,17 +82,10 @@ def train_world(
         raise BadInput("expected --start or --eye: a world keeps the reader that it was begun with")
     begun = None if start is None else load_world(start)
     estimator = None if eye is None else load_estimator(eye)
-    if begun is not None:
-        recipe = dataclasses.replace(recipe, network=begun.network, training=gentler(recipe.training))
-    elif only:
+    if only and begun is None:
         raise BadInput("expected a world of which some parts are to learn more; give --start with --only")
     parts = frozenset(only or Part)
-    if estimator is not None:
-        recipe = dataclasses.replace(
-            recipe, training=dataclasses.replace(recipe.training, motion_share=EYE_MOTION_SHARE)
-        )
-    if Part.PICTURES not in parts:
-        recipe = dataclasses.replace(recipe, training=moving_only(recipe.training))
+    recipe = _suited(recipe, begun, estimator is not None, parts)
     console = Console(stderr=True, highlight=False)
     known = known_labels(windows)
     if known.note:
@@ -118,6 +111,18 @@ def train_world(
     finally:
         close()
     return out
+
+
+def _suited(recipe: WorldRecipe, begun: World | None, eye: bool, parts: frozenset[Part]) -> WorldRecipe:
+    """The recipe for what is there already: a world to go on from, or an eye."""
+    network, training = recipe.network, recipe.training
+    if begun is not None:
+        network, training = begun.network, gentler(training)
+    if eye:
+        training = dataclasses.replace(training, motion_share=EYE_MOTION_SHARE)
+    if Part.PICTURES not in parts:
+        training = moving_only(training)
+    return dataclasses.replace(recipe, network=network, training=training)
 
 
 def _teach_judge(
