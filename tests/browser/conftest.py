@@ -21,9 +21,12 @@ MISSING_BROWSER = "no Chromium on this machine: apt-get install chromium (make s
 MISSING_PAGE = "the page is not built: bash scripts/build_web.sh (make setup does)"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for all tests of this folder.
+
+    It closes after them: Playwright keeps an event loop running in its thread, and what comes next wants its own.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip(MISSING_BROWSER)

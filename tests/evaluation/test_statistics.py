@@ -23,6 +23,13 @@ def test_a_success_table_has_wilson_intervals_and_failure_kinds() -> None:
     assert rate.failures == {"stalled": 3}
 
 
+def test_a_rate_of_repeated_trials_is_as_sure_as_its_scenes() -> None:
+    [alone] = success_table(trials("base", [1, 0] * 10))
+    [often] = success_table([Trial("base", f"s/{k % 20}", k // 20, k % 2 == 0) for k in range(200)])
+    assert (often.n, often.rate) == (200, alone.rate)
+    assert often.interval_95 == pytest.approx((0.5 - 1.96 * 0.5 / 20**0.5, 0.5 + 1.96 * 0.5 / 20**0.5), abs=0.03)
+
+
 def test_mcnemar_is_exact() -> None:
     assert mcnemar_p(0, 0) == 1.0
     assert mcnemar_p(10, 2) == pytest.approx(binomtest(2, 12).pvalue)

@@ -70,6 +70,22 @@ def test_worker_processes_find_the_same_in_other_looks(tmp_path: Path) -> None:
     assert read_trials(tmp_path / "0" / "trials.csv") == read_trials(tmp_path / "1" / "trials.csv")
 
 
+def test_trials_of_a_scene_have_draws_of_their_own(tmp_path: Path) -> None:
+    ways = replace(QUICK, trials=2, max_steps=200)
+    evaluate(["expert"], tmp_path, ["push_t/eval/0..1"], sim="push_t", ways=replace(ways, trials=1))
+    with pytest.raises(BadInput, match=r"give another --out"):
+        evaluate(["expert"], tmp_path, ["push_t/eval/0..1"], sim="push_t", ways=ways)
+    evaluate(["expert"], tmp_path / "two", ["push_t/eval/0..1"], sim="push_t", ways=ways)
+    trials = read_trials(tmp_path / "two" / "trials.csv")
+    assert [trial.start for trial in trials] == [(f"push_t/eval/{scene}", n) for n in (0, 1) for scene in (0, 1)]
+    assert trials[:2] == read_trials(tmp_path / "trials.csv")
+    assert [trial.progress for trial in trials[2:]] != [trial.progress for trial in trials[:2]] or [
+        trial.steps for trial in trials[2:]
+    ] != [trial.steps for trial in trials[:2]]
+    with pytest.raises(BadInput, match="--trials"):
+        replace(QUICK, trials=0)
+
+
 def test_labels_tell_policies_apart() -> None:
     assert named_policies(["runs/a/base", "new=runs/b/base", "hold", "ws://host:8000/x"]) == {
         "base": "runs/a/base", "new": "runs/b/base", "hold": "hold", "ws://host:8000/x": "ws://host:8000/x",

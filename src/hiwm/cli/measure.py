@@ -19,6 +19,7 @@ def evaluate(
     batch: int = 8,
     device: str = "cpu",
     max_steps: int | None = None,
+    trials: int = 1,
 ) -> None:
     """Let policies attempt the same scenes, in the simulator or in a learned world; the same command goes on.
 
@@ -33,6 +34,7 @@ def evaluate(
         batch: How many scenes a process steps together.
         device: Where policies compute: cpu or cuda.
         max_steps: Steps an attempt has; by default those of the task.
+        trials: Attempts of every policy in every scene, each with other draws of the policy.
     """
     from rich.console import Console
 
@@ -40,7 +42,7 @@ def evaluate(
     from hiwm.pipeline.evaluate import TRIALS, Ways, compared, summary_table
     from hiwm.pipeline.evaluate import evaluate as run_evaluation
 
-    ways = Ways(workers, batch, device, max_steps)
+    ways = Ways(workers, batch, device, max_steps, trials)
     run_evaluation(policy, out, scenes, world=world, sim=sim, look=look, ways=ways)
     Console().print(summary_table(*compared(read_trials(out / TRIALS))))
     print(out / TRIALS)

@@ -11,11 +11,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from hiwm.errors import BadInput
-from hiwm.evaluation.intervals import wilson_interval
+from hiwm.evaluation.intervals import DRAWS, bootstrap_interval, wilson_interval
 from hiwm.evaluation.trials import Trial, of_policy
-from hiwm.types import Doubles
-
-DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def paired_difference(trials: Sequence[Trial], policy: str, against: str, draws:
     only_policy = sum(first[start] and not second[start] for start in both)
     only_against = sum(second[start] and not first[start] for start in both)
     if np.ptp(sums_n / counts_n) > 0:
-        interval = _bootstrap(sums_n, counts_n, draws)
+        interval = bootstrap_interval(sums_n, counts_n, draws)
     else:
         interval = _newcombe(sum(first[s] for s in both), sum(second[s] for s in both), len(both))
     return Difference(
@@ -79,14 +76,6 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     """Two-sided exact McNemar test from the discordant pairs; 1 without any."""
     discordant = only_first + only_second
     return float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
-
-
-def _bootstrap(sums_n: Doubles, counts_n: Doubles, draws: int) -> tuple[float, float]:
-    scenes = len(sums_n)
-    weights = np.random.default_rng(0).multinomial(scenes, np.full(scenes, 1 / scenes), size=draws)
-    drawn = (weights @ sums_n) / (weights @ counts_n)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _newcombe(won_first: int, won_second: int, n: int) -> tuple[float, float]:

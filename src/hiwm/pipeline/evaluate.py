@@ -20,7 +20,7 @@ from hiwm.evaluation.paired import Difference, paired_difference
 from hiwm.evaluation.success import Rate, success_table
 from hiwm.evaluation.trials import Trial, policies_of, read_trials, write_trials
 from hiwm.pipeline.dynamics import about_dynamics
-from hiwm.pipeline.evaluate_worker import Batch, Evaluator, Ground, batches_of
+from hiwm.pipeline.evaluate_worker import Batch, Evaluator, Ground
 from hiwm.pipeline.manifest import begin_stage, write_manifest
 from hiwm.pipeline.scenes import Errand, errand_of, parse_scenes
 from hiwm.pipeline.worker_pool import worker_pool
@@ -33,12 +33,22 @@ STAGE = "evaluate"
 
 @dataclass(frozen=True)
 class Ways:
-    """How is evaluated: worker processes, scenes stepped together, device, and steps an attempt (None: the task's)."""
+    """How is evaluated.
+
+    workers: processes. batch: scenes stepped together. max_steps: of an attempt, None for the task's. trials: attempts
+    of each policy in each scene.
+    """
 
     workers: int = 2
     batch: int = 8
     device: str = "cpu"
     max_steps: int | None = None
+    trials: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises BadInput on no trials."""
+        if self.trials < 1:
+            raise BadInput(f"expected at least 1 as --trials, got {self.trials}")
 
 
 DEFAULT = Ways()
@@ -140,36 +150,40 @@ def _settings(
         "scenes": list(scenes),
         "dynamics": dict(dynamics),
         "max_steps": ways.max_steps,
+        "trials": ways.trials,
     }
 
 
 def _attempt_all(named: Mapping[str, str], ground: Ground, file: Path, ways: Ways) -> list[Trial]:
     """All trials, in the order of policies and scenes; the file is whole after each batch."""
-    done = {(t.policy, t.scene): t for t in (read_trials(file) if file.exists() else [])}
+    done = {(t.policy, *t.start): t for t in (read_trials(file) if file.exists() else [])}
+    order = [(label, scene.id, n) for label in named for n in range(ways.trials) for scene in ground.scenes]
     batches = [
         batch
         for label, policy in named.items()
-        for batch in _batches(label, policy, [s for s in ground.scenes if (label, s.id) not in done], ways)
+        for n in range(ways.trials)
+        for batch in _batches(label, policy, n, [s for s in ground.scenes if (label, s.id, n) not in done], ways)
     ]
-    order = [(label, scene.id) for label in named for scene in ground.scenes]
     if batches:
         with _bar(len(order), len(done)) as advance:
             for found in _found(batches, ground, ways):
-                done |= {(trial.policy, trial.scene): trial for trial in found}
+                done |= {(trial.policy, *trial.start): trial for trial in found}
                 write_trials(file, (done[key] for key in order if key in done))
                 advance(len(found), found[0].policy)
     return [done[key] for key in order]
 
 
-def _batches(label: str, policy: str, scenes: Sequence[Scene], ways: Ways) -> list[Batch]:
-    """Batches of scenes with one errand."""
+def _batches(label: str, policy: str, trial: int, scenes: Sequence[Scene], ways: Ways) -> list[Batch]:
+    """Scenes in batches of one errand, stepped together."""
     by_errand: dict[Errand, list[Scene]] = {}
     for scene in scenes:
         by_errand.setdefault(errand_of(scene), []).append(scene)
     return [
-        batch
+        Batch(
+            label, policy, errand.prompt, trial, tuple(group[at : at + ways.batch]), ways.max_steps or errand.max_steps
+        )
         for errand, group in by_errand.items()
-        for batch in batches_of(label, policy, errand.prompt, group, ways.max_steps or errand.max_steps, ways.batch)
+        for at in range(0, len(group), ways.batch)
     ]
 
 

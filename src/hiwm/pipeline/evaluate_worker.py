@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +10,7 @@ from hiwm.evaluation.ending import ended, failure_of, succeeded
 from hiwm.evaluation.trials import Trial
 from hiwm.interfaces import Dynamics, Policy
 from hiwm.pipeline.dynamics import open_dynamics
+from hiwm.pipeline.rollout_worker import Seeded
 from hiwm.rollout import Path as Rollout
 from hiwm.rollout import run
 from hiwm.sims.tasks import load_task
@@ -32,11 +32,15 @@ class Ground:
 
 @dataclass(frozen=True)
 class Batch:
-    """One policy's attempts that are stepped together. label: what it is called in the trials."""
+    """One policy's attempts that are stepped together.
+
+    label: what it is called in the trials. trial: which attempt in these scenes; each has other draws of the policy.
+    """
 
     label: str
     policy: str
     prompt: str
+    trial: int
     scenes: tuple[Scene, ...]
     max_steps: int
 
@@ -55,9 +59,9 @@ class Evaluator:
 
     def attempt(self, batch: Batch) -> list[Trial]:
         """One trial for each scene."""
-        dynamics, policy = self.dynamics, self._policy(batch)
+        dynamics, policy = self.dynamics, Seeded(self._policy(batch), batch.trial)
         paths = run(policy, dynamics, batch.scenes, batch.max_steps, ended)
-        return [_trial(batch.label, scene, path) for scene, path in zip(batch.scenes, paths, strict=True)]
+        return [_trial(batch, scene, path) for scene, path in zip(batch.scenes, paths, strict=True)]
 
     def close(self) -> None:
         """Closes simulator or world."""
@@ -81,16 +85,10 @@ class Evaluator:
         return load_policy(batch.policy, self.dynamics.spec, device=self.device, task_prompt=batch.prompt)
 
 
-def batches_of(label: str, policy: str, prompt: str, scenes: Sequence[Scene], max_steps: int, size: int) -> list[Batch]:
-    """Scenes in batches of at most `size`."""
-    return [
-        Batch(label, policy, prompt, tuple(scenes[start : start + size]), max_steps)
-        for start in range(0, len(scenes), size)
-    ]
-
-
-def _trial(label: str, scene: Scene, path: Rollout) -> Trial:
+def _trial(batch: Batch, scene: Scene, path: Rollout) -> Trial:
     readings = [node.reading for node in path]
     progress = readings[-1].progress
     clipped = None if progress is None else min(1.0, max(0.0, float(progress)))
-    return Trial(label, scene.id, 0, succeeded(readings), path[-1].step, clipped, str(failure_of(readings)))
+    return Trial(
+        batch.label, scene.id, batch.trial, succeeded(readings), path[-1].step, clipped, str(failure_of(readings))
+    )
