@@ -28,7 +28,7 @@ class Here:
         self.commands: list[str] = []
         self.stop = stop
 
-    def __call__(self, arguments: Sequence[str]) -> int:
+    def __call__(self, arguments: Sequence[str], log: Path | None) -> int:
         if arguments[0] == self.stop:
             return 2
         self.commands.append(arguments[0])

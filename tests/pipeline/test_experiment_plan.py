@@ -79,7 +79,7 @@ def test_evaluation_scenes_are_seen_by_evaluation_alone(plan: Plan) -> None:
         if scenes:
             assert ("/eval/" in scenes[0]) == (stage.arguments[0] == "evaluate")
     rounds = following([stage for stage in plan.stages if stage.arguments[0] == "rollout"], "--scenes")
-    assert rounds == ["push_t/practice/0..399", "push_t/practice/400..699"]
+    assert rounds == ["push_t/practice/0..299", "push_t/practice/300..499"]
 
 
 def test_every_post_training_has_the_same_budget_and_start(plan: Plan) -> None:
@@ -87,7 +87,7 @@ def test_every_post_training_has_the_same_budget_and_start(plan: Plan) -> None:
     assert [stage.made for stage in trainings] == [
         f"policies/{name}" for name in ("post", "post-more", "longer", "closed", "untargeted", "three")
     ]
-    assert set(following(trainings, "--minutes")) == {"15"}
+    assert set(following(trainings, "--steps")) == {"6000"}
     assert set(following(trainings, "--policy")) == {"RUN/policies/base"}
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from hiwm.errors import StageFailed
-from hiwm.pipeline.run_stages import Stage, StageRunner, told_stages
+from hiwm.pipeline.run_stages import Execute, Stage, StageRunner, run_command, told_stages
 from hiwm.runfolder import read_json
 
 FIRST = Stage("first", "make a", ("make", "--out", "RUN/a"), "a", resume=True)
@@ -23,7 +24,7 @@ class Maker:
         self.calls: list[list[str]] = []
         self.codes = codes or {}
 
-    def __call__(self, arguments: Sequence[str]) -> int:
+    def __call__(self, arguments: Sequence[str], log: Path | None) -> int:
         self.calls.append(list(arguments))
         out = Path(arguments[arguments.index("--out") + 1])
         out.mkdir(exist_ok=True)
@@ -31,8 +32,8 @@ class Maker:
         return self.codes.get(out.name, 0)
 
 
-def go(run: Path, maker: Maker, *stages: Stage) -> int:
-    return StageRunner(run, len(stages), maker).go(stages)
+def go(run: Path, maker: Execute, *stages: Stage, jobs: int = 1) -> int:
+    return StageRunner(run, len(stages), maker, jobs).go(stages)
 
 
 def test_what_is_complete_is_passed_over(tmp_path: Path) -> None:
@@ -83,3 +84,35 @@ def test_what_is_gone_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "a" / "made").unlink()
     (tmp_path / "a").rmdir()
     assert go(tmp_path, Maker(), FIRST) == 1
+
+
+def test_two_at_a_time_each_after_what_it_reads(tmp_path: Path) -> None:
+    maker, both = Maker(), Barrier(2, timeout=20)
+    third = Stage("third", "make c", ("make", "--out", "RUN/c"), "c")
+
+    def execute(arguments: Sequence[str], log: Path | None) -> int:
+        if arguments[-1].endswith(("/a", "/c")):
+            both.wait()  # neither goes on before the other runs
+        assert log is not None
+        return maker(arguments, log)
+
+    assert go(tmp_path, execute, FIRST, SECOND, third, jobs=2) == 3
+    assert maker.calls[2][-1].endswith("/b")
+    assert go(tmp_path, maker, FIRST, SECOND, third) == 0
+
+
+def test_what_others_were_doing_is_kept_when_one_fails(tmp_path: Path) -> None:
+    third = Stage("third", "make c", ("make", "--out", "RUN/c"), "c")
+    with pytest.raises(StageFailed, match=r"in .*first.log; what is finished is kept"):
+        go(tmp_path, Maker({"a": 2}), FIRST, SECOND, third, jobs=2)
+    maker = Maker()
+    assert go(tmp_path, maker, FIRST, SECOND, third, jobs=2) == 2
+
+
+def test_a_command_of_several_writes_to_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "stage.log"
+    log.write_text("before\n")
+    assert run_command(["data", "check", str(tmp_path / "none")], log) == 2
+    before, said = log.read_text().splitlines()
+    assert before == "before"
+    assert "none" in said

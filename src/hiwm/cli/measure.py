@@ -91,6 +91,7 @@ def run(
     policies: tuple[str, ...] = (),
     device: str = "cpu",
     workers: int = 2,
+    jobs: int = 1,
 ) -> None:
     """Run a whole experiment: policy, rollouts, corrections, post-training, controls, evaluation, report. Goes on when
     called again.
@@ -105,7 +106,8 @@ def run(
         estimator: By what the scripted operator sees; without it the shipped one, or it is trained.
         policies: Further policies, LABEL=FOLDER, that are evaluated too and count for agreement.
         device: Where policies compute: cpu or cuda.
-        workers: Processes of the simulator.
+        workers: Processes of the simulator, in each stage.
+        jobs: Stages at a time; they share the cores, and what they say goes to RUN/stages/NAME.log.
     """
     from hiwm.pipeline.evaluate import named_policies
     from hiwm.pipeline.experiment import run_experiment
@@ -114,4 +116,4 @@ def run(
 
     more = named_policies(policies) if policies else {}
     given = Given(task, dataset, world, policy, estimator, more, device, workers)
-    print(run_experiment(given, load_recipe(task, recipe), out))
+    print(run_experiment(given, load_recipe(task, recipe), out, jobs=jobs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 from hiwm.pipeline.experiment_plan import Given, looped, prepared
@@ -15,14 +17,22 @@ from hiwm.runfolder import hiwm_home, write_json
 
 
 def run_experiment(
-    given: Given, recipe: ExperimentRecipe, run: Path | None = None, execute: Execute = run_command
+    given: Given,
+    recipe: ExperimentRecipe,
+    run: Path | None = None,
+    execute: Execute | None = None,
+    jobs: int = 1,
 ) -> Path:
-    """Runs what is missing of an experiment; returns the page of its report. Raises StageFailed where a stage fails."""
+    """Runs what is missing of an experiment, `jobs` stages at a time that share the cores; returns the report's page.
+
+    Raises StageFailed where a stage fails.
+    """
+    execute = execute or partial(run_command, threads=max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None)
     place = run or hiwm_home() / "runs" / f"{given.task}-{recipe.name}"
     place.mkdir(parents=True, exist_ok=True)
     first, parts = prepared(given, recipe, shipped_policies())
     stages = len(first) + len(looped(given, recipe, parts, frames=1).stages)
-    runner = StageRunner(place, stages, execute)
+    runner = StageRunner(place, stages, execute, jobs)
     runner.go(first)
     plan = looped(given, recipe, parts, demo_frames(place / parts.dataset.text.removeprefix(RUN)))
     write_about(place, plan.about())

@@ -1,4 +1,7 @@
-"""Stages of a run as command lines: each is made once, gone on with when it was stopped, and told in the report."""
+"""Stages of a run as command lines: each is made once, gone on with when it was stopped, and told in the report.
+
+Several may run at a time, each after those that it reads.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +23,7 @@ from typing import Any
 from rich.console import Console
 
 from hiwm import __version__
-from hiwm.errors import StageFailed
+from hiwm.errors import BadInput, StageFailed
 from hiwm.pipeline.manifest import content_hash, read_manifest
 from hiwm.runfolder import read_json, write_json
 
@@ -30,8 +35,8 @@ REPORT = "report"
 INTERRUPTED = 130
 _TOLD = ("name", "title", "command", "seconds", "version")
 
-type Execute = Callable[[Sequence[str]], int]
-"""Runs `hiwm` with these arguments and returns its exit code."""
+type Execute = Callable[[Sequence[str], Path | None], int]
+"""Runs `hiwm` with these arguments, returns its exit code; what it says goes to a file, or to the screen for None."""
 
 
 @dataclass(frozen=True)
@@ -51,46 +56,74 @@ class Stage:
     resume: bool = False
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """In a process of its own, whose output goes to the screen."""
+def run_command(arguments: Sequence[str], log: Path | None = None, threads: int | None = None) -> int:
+    """In a process of its own, whose output goes to the screen, or behind what is in `log`.
+
+    threads: of each of its processes; None leaves that to the libraries.
+    """
     command = [sys.executable, "-m", "hiwm.cli.app", *arguments]
-    with subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the terminal has sent it to the stage too, which tidies up
-            process.wait()
-            raise
+    with nullcontext() if log is None else log.open("ab") as said:
+        environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+        environment |= os.environ | {"PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(command, env=environment, stdout=said, stderr=said) as process:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # the terminal has sent it to the stage too, which tidies up
+                process.wait()
+                raise
 
 
 class StageRunner:
-    """Runs the stages of one run in order; what is complete is passed over.
+    """Runs the stages of one run, each after those that it reads, else in order; what is complete is passed over.
 
     A stage is complete when its record names the same command and the same inputs, and what it made is there. What an
-    older command made is kept beside, as NAME.outdated. total: how many stages there will be, for the screen.
+    older command made is kept beside, as NAME.outdated. total: how many stages there will be, for the screen. jobs: how
+    many run at a time; above one, what they say goes to RUN/stages/NAME.log.
     """
 
-    def __init__(self, run: Path, total: int, execute: Execute = run_command) -> None:
-        self.run, self.total, self.execute = run, total, execute
+    def __init__(self, run: Path, total: int, execute: Execute = run_command, jobs: int = 1) -> None:
+        if jobs < 1:
+            raise BadInput(f"expected at least 1 as --jobs, got {jobs}")
+        self.run, self.total, self.execute, self.jobs = run, total, execute, jobs
         self._marks: dict[str, str] = {}
+        self._heads: dict[str, str] = {}
         self._console = Console(stderr=True, highlight=False)
 
     def go(self, stages: Sequence[Stage]) -> int:
         """Runs what is missing of these; returns how many that were. Raises StageFailed: the next call goes on."""
-        made = 0
-        for stage in stages:
-            mark = self._marks[stage.name] = self._mark(stage)
-            head = f"[bold]{len(self._marks)}/{self.total} {stage.title}[/bold]"
-            record = _record(self.run, stage)
-            if record and record["mark"] == mark and record["seconds"] is not None and (self.run / stage.made).exists():
-                self._console.print(f"{head}  [dim]complete, took {told_time(record['seconds'])}[/dim]")
-                continue
-            self._console.print(head)
-            self._make(stage, mark, record if record and record["mark"] == mark else None)
-            made += 1
+        missing = [stage for stage in stages if not self._complete(stage)]
+        made = len(missing)
+        running: dict[Future[None], Stage] = {}
+        with ThreadPoolExecutor(self.jobs) as pool:  # when one fails, it waits for the others that run
+            while missing or running:
+                unfinished = {stage.name for stage in (*missing, *running.values())}
+                ready = [stage for stage in missing if unfinished.isdisjoint(stage.after)]
+                for stage in ready[: self.jobs - len(running)]:
+                    missing.remove(stage)
+                    running[pool.submit(self._make, stage)] = stage
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[future]
+                    future.result()
         return made
 
-    def _make(self, stage: Stage, mark: str, record: dict[str, Any] | None) -> None:
-        """Runs a stage; record: of the same stage, begun before and not finished."""
+    def _complete(self, stage: Stage) -> bool:
+        """Whether nothing is to be done for a stage; says so."""
+        mark = self._marks[stage.name] = self._mark(stage)
+        head = self._heads[stage.name] = f"[bold]{len(self._marks)}/{self.total} {stage.title}[/bold]"
+        record = _record(self.run, stage)
+        if record is None or record["mark"] != mark or record["seconds"] is None:
+            return False
+        if not (self.run / stage.made).exists():
+            return False
+        self._console.print(f"{head}  [dim]complete, took {told_time(record['seconds'])}[/dim]")
+        return True
+
+    def _make(self, stage: Stage) -> None:
+        """Runs a stage, or goes on with it where it was begun before and not finished."""
+        head, mark, record = self._heads[stage.name], self._marks[stage.name], _record(self.run, stage)
+        self._console.print(head)
+        if record and record["mark"] != mark:
+            record = None
         target = self.run / stage.made
         if target.exists() and record is None:
             put_aside(target)
@@ -110,16 +143,19 @@ class StageRunner:
             "seconds": None,
         }
         self._write(stage, told)
-        code = self.execute(arguments)
+        log = self.run / RECORDS / f"{stage.name}.log" if self.jobs > 1 else None
+        code = self.execute(arguments, log)
         spent = told["spent"] + time.time() - began
         self._write(stage, told | {"spent": spent, "seconds": round(spent, 1) if code == 0 else None})
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code != 0:
             raise StageFailed(
-                f"stage {stage.name} ended with code {code}, its own message is above; what is finished is kept: run "
-                "the same command again to go on"
+                f"stage {stage.name} ended with code {code}, its own message is {f'in {log}' if log else 'above'}; "
+                "what is finished is kept: run the same command again to go on"
             )
+        if log:
+            self._console.print(f"{head}  [dim]done in {told_time(spent)}[/dim]")
 
     def _write(self, stage: Stage, told: dict[str, Any]) -> None:
         (self.run / RECORDS).mkdir(parents=True, exist_ok=True)
