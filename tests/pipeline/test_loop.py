@@ -146,12 +146,16 @@ def test_untargeted_moments_are_random_but_the_same_again(rolled: Path) -> None:
     assert {place.session for place in first} == set(sessions)
 
 
-def test_several_starts_at_one_state_go_further_back(rolled: Path) -> None:
+def test_several_starts_at_one_state_go_further_back_or_are_moments_of_a_stall(rolled: Path) -> None:
     path = require_rollout(rolled)[0]
     file = SessionFile.open(path, read_only=True, sealed=True)
-    starts = starts_of(Place(path, 12, "stall"), Tree(file.rows()), 3, 0)
+    tree = Tree(file.rows())
+    end = tree.end(0)
+    starts = starts_of(Place(path, 12, "fall", end), tree, 3, 0)
     assert [start.node for start in starts] == [12, 2, 7]
     assert len({start.seed for start in starts}) == 3
+    stalled = [start.node for start in starts_of(Place(path, 3, "stall", end), tree, 5, 0)]
+    assert sorted(stalled) == [3, 8, 13, end, end]
 
 
 def test_sessions_of_another_policy_are_not_mixed(rolled: Path, estimator: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_stall_begins_where_progress_rose_last() -> None:
     item = found(path_of([*RISE, *[0.6] * 60]))
     assert item.why is Why.STALL
     assert abs(item.began - 60) <= 2
-    assert item.node == item.began - FPS
+    assert item.node == item.began  # until then the policy did well
     assert (item.end, item.thumbnails[0], item.thumbnails[-1], len(item.thumbnails)) == (120, item.node, 120, 6)
 
 
@@ -75,12 +75,17 @@ def test_a_loss_that_is_made_good_is_no_fall() -> None:
     assert item.why is Why.TIME
 
 
-def test_low_trust_counts_when_it_lasts_and_the_first_trouble_is_named() -> None:
+def test_low_trust_is_no_reason_where_the_policy_has_failed() -> None:
     trust = [0.9] * 20 + [0.1] * 15 + [0.9] * 86
-    item = found(path_of([*RISE, *[0.6] * 60], trust=trust))
-    assert (item.why, item.began, item.node) == (Why.LOW_TRUST, 20, 10)
-    short = [0.9] * 20 + [0.1] * 2 + [0.9] * 99
-    assert found(path_of([*RISE, *[0.6] * 60], trust=short)).why is Why.STALL
+    assert found(path_of([*RISE, *[0.6] * 60], trust=trust)).why is Why.STALL
+    slow = [*np.linspace(0, 0.4, 20), *np.linspace(0.4, 0.5, 40), *np.linspace(0.5, 0.9, 61)]
+    assert found(path_of(slow, trust=trust)).why is Why.TIME
+
+
+def test_low_trust_counts_when_it_lasts() -> None:
+    success = [False] * 57 + [True] * 4
+    assert found(path_of(RISE, success, [0.9] * 20 + [0.1] * 15 + [0.9] * 26)).why is Why.LOW_TRUST
+    assert find_failure(path_of(RISE, success, [0.9] * 20 + [0.1] * 2 + [0.9] * 39), FPS, Signs()) is None
 
 
 def test_a_success_that_is_lost_is_the_judges() -> None:
@@ -111,6 +116,9 @@ def test_what_can_be_trusted_and_is_far_from_done_comes_first() -> None:
     far, near = found(path_of([0.1] * 60)), found(path_of([*RISE, *[0.6] * 60]))
     unsure = found(path_of([0.1] * 60, trust=[0.55] * 60))
     assert ranked([near, unsure, far]) == [far, unsure, near]
+    success = [False] * 57 + [True] * 4
+    doubtful = found(path_of(RISE, success, [0.9] * 30 + [0.4] * 10 + [0.9] * 21))
+    assert ranked([doubtful, near]) == [near, doubtful]
 
 
 def test_through_a_file_and_as_json(tmp_path: Path) -> None:

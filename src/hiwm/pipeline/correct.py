@@ -31,13 +31,15 @@ from hiwm.pipeline.stored_values import know_stored_values
 from hiwm.runfolder import full_disk_is_clear
 from hiwm.session.copying import copy_session
 from hiwm.session.file import SessionFile
+from hiwm.session.inbox import Why
 from hiwm.session.rows import SessionAbout
 from hiwm.session.session import Session
 from hiwm.session.tree import Tree
 
 STAGE = "correct"
 DEPTHS = (0, 10, 5, 15, 20)
-"""How many steps further back the first, second ... correction of one failure state begins."""
+"""How many steps further back the first, second ... correction of one failure state begins. Of a stall it is so many
+steps later, turned about from stall to stall: some notice at once that nothing comes any more, others after a while."""
 LAST_STEPS = 10
 """An untargeted takeover comes at a random step, but not among so many at the end."""
 RANDOM = "random moment"
@@ -105,17 +107,18 @@ def correct(order: Work, out: Path, batch: int = 16, device: str = "cpu", progre
 
 @dataclass(frozen=True)
 class Place:
-    """A session file, the node at which an operator shall begin, and why."""
+    """A session file, the node at which an operator shall begin, and why. end: where the attempt ended."""
 
     session: Path
     node: int
     reason: str
+    end: int
 
 
 def inbox_places(rollouts: Path) -> list[Place]:
     """The failure states of an inbox, in its order."""
     items = read_inbox(rollouts).items
-    return [Place(rollouts / SESSIONS / item.session, item.node, str(item.why)) for item in items]
+    return [Place(rollouts / SESSIONS / item.session, item.node, str(item.why), item.end) for item in items]
 
 
 def random_places(sessions: Sequence[Path], seed: int) -> list[Place]:
@@ -125,18 +128,23 @@ def random_places(sessions: Sequence[Path], seed: int) -> list[Place]:
     for path in sessions:
         with opened(path, read_only=True) as file:
             tree = Tree(file.rows())
-        steps = tree.path(tree.end(0))
-        found.append(Place(path, steps[int(rng.integers(0, max(1, len(steps) - LAST_STEPS)))], RANDOM))
+        end = tree.end(0)
+        steps = tree.path(end)
+        found.append(Place(path, steps[int(rng.integers(0, max(1, len(steps) - LAST_STEPS)))], RANDOM, end))
     return [found[i] for i in rng.permutation(len(found))]
 
 
 def starts_of(place: Place, tree: Tree, count: int, seed: int) -> list[Start]:
-    """Several ways to begin at one place: further back each time, and with another hand."""
-    path = tree.path(place.node)
+    """Several ways to begin at one place: further back each time, or at another moment of a stall; and another hand."""
+    path = tree.path(place.end)
+    at = path.index(place.node)
     scene = int.from_bytes(place.session.stem.encode()[-8:], "little")
     starts = []
     for k in range(count):
-        node = path[max(0, len(path) - 1 - DEPTHS[k % len(DEPTHS)])]
+        if place.reason == Why.STALL:
+            node = path[min(len(path) - 1, at + DEPTHS[(scene + k) % len(DEPTHS)])]
+        else:
+            node = path[max(0, at - DEPTHS[k % len(DEPTHS)])]
         drawn = int(np.random.SeedSequence([seed, k, scene]).generate_state(1)[0])
         starts.append(Start(node, place.reason, drawn))
     return starts

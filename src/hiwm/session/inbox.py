@@ -31,9 +31,9 @@ class Signs:
 
     success_s: an attempt has succeeded when success was read for so long at its end. smooth_s: progress and trust are
     medians over so long. gain: rises that are smaller are none. stall_s: without a rise for so long is a stall. fall:
-    progress lost since the best is a fall. low_trust: below it the picture is probably wrong, and stays wrong: a
-    success that is read after that is none. before_s: how long before the beginning of the trouble an operator is put.
-    thumbnails: pictures in the strip.
+    progress lost since the best is a fall. low_trust: below it the picture is probably wrong, and a success that is
+    read after that is in doubt. before_s: how long before the beginning of the trouble an operator is put, but for a
+    stall: until it began the policy did well. thumbnails: pictures in the strip.
     """
 
     success_s: float = 0.3
@@ -94,7 +94,7 @@ def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem |
     if not troubles:
         return None
     why, began = min(troubles, key=lambda trouble: trouble[1])
-    start = max(0, began - round(signs.before_s * fps))
+    start = began if why is Why.STALL else max(0, began - round(signs.before_s * fps))
     shown = np.linspace(start, len(path) - 1, signs.thumbnails).round().astype(int)
     return InboxItem(
         session="",
@@ -102,17 +102,19 @@ def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem |
         began=path[began].id,
         end=path[-1].id,
         why=why,
-        score=_score(path, start, fps, signs),
+        score=_score(path, start, why, fps, signs),
         thumbnails=tuple(dict.fromkeys(path[i].id for i in shown)),
     )
 
 
 def _troubles(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
-    """Each reason with the place on the path where it begins; none for a success that can be trusted."""
-    distrust = _trust_trouble(path, fps, signs)
+    """Each reason with the place on the path where it begins; none for a success that can be trusted.
+
+    Where the policy has failed, low trust is no reason of its own: what it did wrong is what there is to correct.
+    """
     if _succeeded(path, max(1, round(signs.success_s * fps))):
-        return distrust
-    found = [*distrust, *_judge_trouble(path), *_progress_trouble(path, fps, signs)]
+        return _trust_trouble(path, fps, signs)
+    found = [*_judge_trouble(path), *_progress_trouble(path, fps, signs)]
     return found or [(Why.TIME, _slowest(_progress(path, fps, signs), round(signs.stall_s * fps)))]
 
 
@@ -178,11 +180,14 @@ def _slowest(progress: Doubles, steps: int) -> int:
     return int(np.argmin(progress[steps:] - progress[:-steps]))
 
 
-def _score(path: Sequence[NodeRow], start: int, fps: int, signs: Signs) -> float:
+def _score(path: Sequence[NodeRow], start: int, why: Why, fps: int, signs: Signs) -> float:
     """How much was probably left to do at the end, times how far the picture can be trusted where an operator begins.
 
-    A picture that was wrong once stays wrong, so the end is to be trusted no more than what came before.
+    A success in doubt counts by half the doubt: failures that are known come first.
     """
     lowest, reading = _trust(path, fps, signs).min(), path[start].reading
-    done = (path[-1].reading.progress or 0.0) * (1.0 if np.isnan(lowest) else lowest)
+    sure = 1.0 if np.isnan(lowest) else float(lowest)
+    if why is Why.LOW_TRUST:
+        return (1 - sure) / 2
+    done = (path[-1].reading.progress or 0.0) * sure
     return float((1 - done) * (1.0 if reading.trust is None else reading.trust))
