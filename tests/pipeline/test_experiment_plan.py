@@ -98,6 +98,13 @@ def test_volumes_are_shares_of_the_base_data(plan: Plan) -> None:
     }  # fmt: skip
 
 
+def test_a_round_may_correct_a_state_several_times(plan: Plan) -> None:
+    corrected = {stage.name: stage for stage in plan.stages if stage.arguments[0] == "correct"}
+    assert {name: following([stage], "--per-state") for name, stage in corrected.items()} == {
+        "correct-1": [], "correct-2": ["3"], "correct-untargeted": [], "correct-three": ["3"],
+    }  # fmt: skip
+
+
 def test_further_policies_count_for_agreement_and_as_lineages_of_their_own(tmp_path: Path) -> None:
     _, plan = planned(Given("push_t", policies={"pi0": str(tmp_path)}))
     others = next(stage for stage in plan.stages if stage.name == "evaluate-others")

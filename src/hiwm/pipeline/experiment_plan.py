@@ -121,7 +121,8 @@ class Plan:
             f"failures-{n}", f"round {n}: find failures", rollout, *("find-failures", rollout.text),
             made=f"rollout-{n}/inbox.json",
         )  # fmt: skip
-        return self._corrections(f"{n}", f"round {n}: ", f"Round {n}", inbox, rollout, one.share)
+        flags = ("--per-state", str(one.per_state)) if one.per_state > 1 else ()
+        return self._corrections(f"{n}", f"round {n}: ", f"Round {n}", inbox, rollout, one.share, *flags)
 
     def control(self, name: str) -> Part:
         """A control: the same recipe and volume as the first round, but for one thing."""

@@ -34,11 +34,13 @@ class Round:
     """One round of rollouts and corrections.
 
     scenes: how many to roll out, from number `first` on. share: steered steps, as a share of the base data's frames.
+    per_state: corrections of each failure state, where there is room for them.
     """
 
     scenes: int
     share: float
     first: int = 0
+    per_state: int = 1
 
 
 @dataclass(frozen=True)

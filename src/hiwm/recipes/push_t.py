@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hiwm.recipes.experiment import (
     Budget,
     Data,
@@ -13,6 +15,8 @@ from hiwm.recipes.experiment import (
     usual_tiny,
 )
 
+DATA = Data(demos=200, failures=250, edges=150)
+"""What the base policy in the package has learned from; failures and edges only where a world is to be learned too."""
 BASE_STEPS = 20_000
 """Of a base policy: 20 minutes on one core."""
 
@@ -24,10 +28,10 @@ def full() -> ExperimentRecipe:
     """
     return ExperimentRecipe(
         name="full",
-        data=Data(demos=200, failures=250, edges=150),
+        data=DATA,
         base=Budget(steps=BASE_STEPS),
         post=Budget(steps=6000),
-        rounds=(Round(300, 0.20), Round(200, 0.15, first=300)),
+        rounds=(Round(300, 0.20), Round(200, 0.15, first=300, per_state=3)),
         controls=("longer", "closed", "untargeted", "three"),
         eval_scenes=200,
         looks=("appearance", "background", "distractors"),
@@ -42,12 +46,12 @@ def full() -> ExperimentRecipe:
 
 def short() -> ExperimentRecipe:
     """Half an hour."""
-    return usual_short()
+    return replace(usual_short(), data=DATA, post=Budget(steps=4000))
 
 
 def demo() -> ExperimentRecipe:
     """A quarter of an hour."""
-    return usual_demo()
+    return replace(usual_demo(), data=DATA)
 
 
 def tiny() -> ExperimentRecipe:

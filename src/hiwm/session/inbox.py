@@ -84,8 +84,8 @@ def find_failures(file: SessionFile, end: int | None = None, signs: Signs | None
 
 
 def ranked(items: Iterable[InboxItem]) -> list[InboxItem]:
-    """In the order in which they are offered."""
-    return sorted(items, key=lambda item: (-item.score, item.session, item.node))
+    """In the order in which they are offered: failures, then successes in doubt."""
+    return sorted(items, key=lambda item: (item.why is Why.LOW_TRUST, -item.score, item.session, item.node))
 
 
 def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem | None:
@@ -183,11 +183,11 @@ def _slowest(progress: Doubles, steps: int) -> int:
 def _score(path: Sequence[NodeRow], start: int, why: Why, fps: int, signs: Signs) -> float:
     """How much was probably left to do at the end, times how far the picture can be trusted where an operator begins.
 
-    A success in doubt counts by half the doubt: failures that are known come first.
+    A success in doubt counts by the doubt.
     """
     lowest, reading = _trust(path, fps, signs).min(), path[start].reading
     sure = 1.0 if np.isnan(lowest) else float(lowest)
     if why is Why.LOW_TRUST:
-        return (1 - sure) / 2
+        return 1 - sure
     done = (path[-1].reading.progress or 0.0) * sure
     return float((1 - done) * (1.0 if reading.trust is None else reading.trust))
