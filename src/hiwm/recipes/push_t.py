@@ -36,7 +36,7 @@ def full() -> ExperimentRecipe:
         eval_scenes=200,
         looks=("appearance", "background", "distractors"),
         look_scenes=60,
-        world_scenes=40,
+        world_scenes=20,
         extras=tuple(
             Extra(f"base-{seed}-{steps}", seed, Budget(steps=steps))
             for seed, steps in ((1, 10_000), (2, 6000), (3, 4000), (4, 2000), (5, 1000))
