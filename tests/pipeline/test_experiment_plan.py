@@ -87,7 +87,7 @@ def test_every_post_training_has_the_same_budget_and_start(plan: Plan) -> None:
     assert [stage.made for stage in trainings] == [
         f"policies/{name}" for name in ("post", "post-more", "longer", "closed", "untargeted", "three")
     ]
-    assert set(following(trainings, "--steps")) == {"6000"}
+    assert set(following(trainings, "--steps")) == {"3000"}
     assert set(following(trainings, "--policy")) == {"RUN/policies/base"}
 
 

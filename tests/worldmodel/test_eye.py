@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from hiwm.data.precision import processor_has_bf16
 from hiwm.data.source import open_source
 from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import SpecMismatch
@@ -54,7 +55,8 @@ def test_its_codes_are_the_estimators_numbers_before_and_after(
     read = estimator.read_stacked(pictures)
     places = [estimator.targets.names.index(name) for name in ("dot_x", "dot_y")]
     back = codes * estimator.targets.scale_k[places] + estimator.targets.mean_k[places]
-    np.testing.assert_allclose(back, read.truth_nk[:, places], atol=1e-4)
+    # The estimator alone computes in bfloat16 where the processor has it, a world's eye never does.
+    np.testing.assert_allclose(back, read.truth_nk[:, places], atol=5e-3 if processor_has_bf16() else 1e-4)
     painter = zip(trainer.net.painter.parameters(), _fresh(dots, estimator, tmp_path).painter.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in painter)
 

@@ -28,12 +28,16 @@ HOLD = 8
 
 @dataclass(frozen=True)
 class Shown:
-    """A correction in its session file, and the nodes of both branches from a few steps before the takeover on."""
+    """A correction in its session file, and the nodes of both branches from a few steps before the takeover on.
+
+    failed: the branch left alone. doubted: it was read a success, only in doubtful pictures.
+    """
 
     path: Path
     correction: Correction
     failed: tuple[int, ...]
     corrected: tuple[int, ...]
+    doubted: bool = False
 
 
 def corrections_in(sessions: Sequence[Path]) -> Iterator[Shown]:
@@ -46,14 +50,15 @@ def corrections_in(sessions: Sequence[Path]) -> Iterator[Shown]:
         finally:
             file.close()
         for correction in found:
-            lead = correction.lead_in[-4:]
-            failed = () if correction.replaces is None else _from(tree, lead[0], correction.replaces)
-            yield Shown(path, correction, failed, _from(tree, lead[0], correction.end))
+            lead, alone = correction.lead_in[-4:], correction.replaces
+            failed = () if alone is None else _from(tree, lead[0], alone)
+            doubted = alone is not None and bool(tree.row(alone).reading.success)
+            yield Shown(path, correction, failed, _from(tree, lead[0], correction.end), doubted)
 
 
 def chosen_shown(found: Sequence[Shown], most: int) -> list[Shown]:
     """What is worth showing: those that made a failure good first, one of each session, spread over the sessions."""
-    good = [one for one in found if one.failed and one.correction.outcome is Label.SUCCESS]
+    good = [one for one in found if one.failed and not one.doubted and one.correction.outcome is Label.SUCCESS]
     order = [*good, *(one for one in found if one.failed and one not in good)]
     firsts = list({one.path: one for one in reversed(order)}.values())[::-1]
     firsts.sort(key=lambda one: one not in good)
