@@ -65,12 +65,7 @@ def run_command(arguments: Sequence[str], log: Path | None = None, threads: int 
     with nullcontext() if log is None else log.open("ab") as said:
         environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
         environment |= os.environ | {"PYTHONUNBUFFERED": "1"}
-        with subprocess.Popen(command, env=environment, stdout=said, stderr=said) as process:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:  # the terminal has sent it to the stage too, which tidies up
-                process.wait()
-                raise
+        return subprocess.run(command, env=environment, stdout=said, stderr=said, check=False).returncode
 
 
 class StageRunner:
@@ -94,7 +89,8 @@ class StageRunner:
         missing = [stage for stage in stages if not self._complete(stage)]
         made = len(missing)
         running: dict[Future[None], Stage] = {}
-        with ThreadPoolExecutor(self.jobs) as pool:  # when one fails, it waits for the others that run
+        # When one fails, it waits for the others that run; and for all on Ctrl-C, which the terminal sends them too.
+        with ThreadPoolExecutor(self.jobs) as pool:
             while missing or running:
                 unfinished = {stage.name for stage in (*missing, *running.values())}
                 ready = [stage for stage in missing if unfinished.isdisjoint(stage.after)]
