@@ -13,8 +13,10 @@ from hiwm.cli.app import main
 from hiwm.evaluation.agreement import agreement
 from hiwm.evaluation.trials import Trial, write_trials
 from hiwm.pipeline.report import report
+from hiwm.pipeline.report_pictures import chosen_shown, corrections_in
 from hiwm.pipeline.run_about import CorrectionSet, Method, RunAbout, read_about, write_about
 from hiwm.runfolder import read_json, write_json
+from hiwm.session.phases import Label
 from tests.fakes import toy_dataset
 from tests.session.toy_sessions import corrected_session
 
@@ -82,6 +84,14 @@ def test_a_correction_is_shown_beside_what_it_replaces(run: Path) -> None:
     assert kinds[0] == "policy"
     assert "steered person" in kinds
     assert kinds[-1] in ("end-good", "end-bad")
+
+
+def test_what_would_have_failed_is_shown_before_successes_in_doubt(run: Path) -> None:
+    [shown, *_] = corrections_in(sorted((run / "corrections" / "sessions").iterdir()))
+    failed = replace(shown, correction=replace(shown.correction, outcome=Label.SUCCESS), doubted=False)
+    doubted = replace(failed, path=Path("another"), doubted=True)
+    assert chosen_shown([doubted, failed], 2) == [failed]
+    assert chosen_shown([doubted], 2) == [doubted]
 
 
 def test_the_page_needs_nothing_from_outside(run: Path) -> None:
