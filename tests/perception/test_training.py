@@ -14,7 +14,7 @@ from hiwm.errors import BadDataset, BadInput, SpecMismatch
 from hiwm.perception.corrupt import RULES
 from hiwm.perception.estimator import Estimator, as_tensor
 from hiwm.perception.examples import augmented, prepare
-from hiwm.perception.training import train_estimator
+from hiwm.perception.training import shares, train_estimator
 from hiwm.types import Scene
 from tests.dot_world import CAMERA, DotDynamics
 from tests.fakes import toy_dataset
@@ -39,6 +39,15 @@ def test_it_states_its_own_errors(estimator: Estimator) -> None:
     assert about["median_error"]["dot_x"] < 0.03
     assert estimator.objects == ("dot",), "the goal does not move within an episode"
     assert [point.name for point in estimator.hand_points] == [""]
+
+
+def test_a_slot_counts_as_much_as_a_rope_of_many_points() -> None:
+    names = (*(f"rope_{i}_{axis}" for i in range(4) for axis in "xy"), "slot_x", "slot_y", "slot_turn", "grip")
+    weights = dict(zip(names, shares(names, np.ones(12, bool), 0.1), strict=True))
+    assert sum(weights.values()) == pytest.approx(1)
+    assert weights["slot_x"] == pytest.approx(4 * weights["rope_2_x"])
+    assert weights["slot_turn"] == weights["slot_x"]
+    assert weights["grip"] == pytest.approx(0.1 * weights["slot_x"])
 
 
 def test_spoiled_pictures_are_seen_as_not_whole(estimator: Estimator) -> None:

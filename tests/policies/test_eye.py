@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hiwm.perception.estimator import load_estimator
 from hiwm.perception.targets import Targets
 from hiwm.policies.eye import EyeStep, object_names, object_numbers, open_eye
 from hiwm.policies.features import ENVIRONMENT, STATE
@@ -33,6 +34,13 @@ def test_hands_are_told_in_the_frame_of_the_object() -> None:
     told = dict(zip(names, numbers, strict=True))
     assert abs(told["hand_from_block_x"] - 0.1) < 1e-6
     assert abs(told["hand_from_block_y"]) < 1e-6
+
+
+def test_it_tells_what_differs_between_scenes_too_and_not_what_never_does(estimator: Path) -> None:
+    loaded = load_estimator(estimator)
+    assert EyeStep.of(loaded).objects == ["goal", "dot"]
+    assert loaded.objects == ("dot",), "the goal does not move within an episode"
+    assert [point.name for point in TARGETS.varied] == ["block"], "its goal is always at the same place"
 
 
 def _observation(cameras: int = 1, moments: int = 2) -> dict[str, torch.Tensor]:

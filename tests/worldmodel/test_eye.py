@@ -18,7 +18,7 @@ from hiwm.perception.network import EstimatorConfig
 from hiwm.perception.training import EstimatorTraining, train_estimator
 from hiwm.types import Observation
 from hiwm.worldmodel.checkpoint import load_world, save_world
-from hiwm.worldmodel.eye import EyeReader
+from hiwm.worldmodel.eye import Eye, EyeReader
 from hiwm.worldmodel.learned import LearnedWorld
 from hiwm.worldmodel.net import WorldNet
 from hiwm.worldmodel.training import Clock, WorldTrainer
@@ -53,7 +53,7 @@ def test_its_codes_are_the_estimators_numbers_before_and_after(
         shots = trainer.shots(np.arange(5))
         codes = world.net.reader(shots.pictures_bchw, shots.usual_bchw).numpy()
     read = estimator.read_stacked(pictures)
-    places = [estimator.targets.names.index(name) for name in ("dot_x", "dot_y")]
+    places = [estimator.targets.names.index(name) for name in ("goal_x", "goal_y", "dot_x", "dot_y")]
     back = codes * estimator.targets.scale_k[places] + estimator.targets.mean_k[places]
     # The estimator alone computes in bfloat16 where the processor has it, a world's eye never does.
     np.testing.assert_allclose(back, read.truth_nk[:, places], atol=5e-3 if processor_has_bf16() else 1e-4)
@@ -77,6 +77,38 @@ def test_it_steps_alike_before_and_after_it_was_saved(dots: Windows, estimator: 
         states.append(after)
     np.testing.assert_array_equal(states[0].codes_kd, states[1].codes_kd)
     np.testing.assert_array_equal(states[0].shown[0], states[1].shown[0])
+
+
+def test_what_only_scenes_move_stays_where_it_was_seen(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
+    trainer = WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=estimator)
+    trainer.train(Clock(600, 600, 600, steps=40), lambda line: None, lambda *scalar: None)
+    world = load_world(tmp_path)
+    assert world.eye is not None
+    assert [(point.numbers, point.moves) for point in world.eye.points] == [((0, 1), False), ((2, 3), True)]
+    first = _first(dots)
+    running = LearnedWorld(world, {"toy/eval/0": first})
+    begun = running.state_of(first, 3)
+    state = begun
+    for action in dots.columns.action_na[:3]:
+        [state], _, _ = running.step([state], [action])
+    np.testing.assert_array_equal(state.codes_kd[-1][:2], begun.codes_kd[-1][:2])
+    assert not np.array_equal(state.codes_kd[-1][2:], begun.codes_kd[-1][2:])
+
+
+def test_its_points_begin_where_pictures_show_them(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
+    net = _fresh(dots, estimator, tmp_path)
+    eye = Eye.of(estimator)
+    assert dots.columns.truth_nk is not None
+    truth = dots.columns.truth_nk[::7]
+    columns = [k for point in estimator.targets.varied for k in point.numbers]
+    codes = torch.from_numpy(
+        (truth[:, columns] - estimator.targets.mean_k[columns]) / estimator.targets.scale_k[columns]
+    )
+    with torch.no_grad():
+        pixels = (net.painter.of_objects(codes).numpy() + 1) * 16 - 0.5
+    corner = (truth.reshape(-1, 2, 2) * 28).astype(int)  # how the toy draws its squares of four pixels
+    assert len(eye.points) == 2
+    assert np.median(np.abs(pixels - corner - 1.5)) < 3
 
 
 def test_an_eye_of_other_pictures_is_refused(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:

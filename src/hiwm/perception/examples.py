@@ -105,7 +105,7 @@ def prepare(windows: Windows) -> Examples:
     objects = _moving(find_points(names), values, targets, windows)
     usual = usual_pictures(windows)
     train, held = np.flatnonzero(~apart_n), np.flatnonzero(apart_n)
-    maps = _find_maps(windows, values, objects, usual, train)
+    maps = find_maps(windows, objects, usual, train)
     return Examples(windows, cameras, targets, values, train, held, objects, as_tensor(usual[None])[0], maps)
 
 
@@ -144,13 +144,18 @@ def _moving(points: Sequence[Point], values_nk: Floats, targets: Targets, window
     return tuple(point for point in points if moves_k[list(point.axes[:2])].any())
 
 
-def _find_maps(
-    windows: Windows, values_nk: Floats, objects: Sequence[Point], usual: NDArray[np.uint8], train: Indices
+def find_maps(
+    windows: Windows, objects: Sequence[Point], usual_hwc: NDArray[np.uint8], index_n: Indices
 ) -> tuple[PictureMap | None, ...]:
-    if not objects:
+    """Per camera, where places of the truth stand in its picture, from some of the frames `index_n`; None if unclear.
+
+    objects: points of the truth that move.
+    """
+    truth_nk = windows.columns.truth_nk
+    if truth_nk is None or not objects:
         return (None,) * len(windows.frames)
-    index = train[np.linspace(0, len(train) - 1, min(_MAP_FRAMES, len(train))).astype(np.int64)]
-    points: Doubles = np.stack([values_nk[index][:, point.axes[:2]] for point in objects], axis=1).astype(np.float64)
-    differs = np.abs(_stacked(windows, index).astype(np.int16) - usual) > DIFFERS * 127.5
-    cameras = range(0, usual.shape[-1], 3)
+    index = index_n[np.linspace(0, len(index_n) - 1, min(_MAP_FRAMES, len(index_n))).astype(np.int64)]
+    points: Doubles = np.stack([truth_nk[index][:, point.axes[:2]] for point in objects], axis=1).astype(np.float64)
+    differs = np.abs(_stacked(windows, index).astype(np.int16) - usual_hwc) > DIFFERS * 127.5
+    cameras = range(0, usual_hwc.shape[-1], 3)
     return tuple(find_map(points, differs[..., k : k + 3].any(-1)) for k in cameras)

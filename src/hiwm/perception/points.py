@@ -27,6 +27,11 @@ class Point:
     axes: tuple[int, ...]
     turn: int | None = None
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Where all of these are."""
+        return (*self.axes, *(() if self.turn is None else (self.turn,)))
+
 
 def is_angle(name: str) -> bool:
     """Whether a number of that name is an angle."""

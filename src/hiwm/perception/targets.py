@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hiwm.perception.points import is_angle, wrapped
+from hiwm.perception.points import Point, find_points, is_angle, wrapped
 from hiwm.types import Doubles, Floats
 
 
@@ -44,6 +44,11 @@ class Targets:
     def width(self) -> int:
         """M."""
         return len(self.names) + int(self._angle_k.sum())
+
+    @cached_property
+    def varied(self) -> tuple[Point, ...]:
+        """The truth's points that differ between frames: objects, and what each scene puts in another place."""
+        return tuple(p for p in find_points(self.truth) if (self.scale_k[list(p.numbers)] > 0).any())
 
     @cached_property
     def _angle_k(self) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from hiwm.perception.corrupt import RULES
 from hiwm.perception.estimator import Estimator, as_tensor, make_net
 from hiwm.perception.examples import Examples, augmented, prepare
 from hiwm.perception.network import EstimatorConfig
-from hiwm.perception.points import find_points
+from hiwm.perception.points import Point, find_points
 from hiwm.types import Floats
 
 REAL_SHARE = 0.99
@@ -140,19 +141,29 @@ def _weights(examples: Examples, training: EstimatorTraining) -> Tensor:
     truth, state = examples.targets.truth, examples.targets.state
     moves_k = examples.targets.scale_k > 0
     parts = [
-        _shares(truth, moves_k[: len(truth)], training.aside_weight),
-        training.state_weight * _shares(state, moves_k[len(truth) :], training.aside_weight),
+        shares(truth, moves_k[: len(truth)], training.aside_weight),
+        training.state_weight * shares(state, moves_k[len(truth) :], training.aside_weight),
     ]
     return torch.from_numpy(examples.targets.spread(np.concatenate(parts)))
 
 
-def _shares(names: tuple[str, ...], moves_k: NDArray[np.bool_], aside: float) -> Floats:
-    """(K,) weights that add up to 1: 1 : `aside` for numbers of points and others."""
+def shares(names: tuple[str, ...], moves_k: NDArray[np.bool_], aside: float) -> Floats:
+    """(K,) weights that add up to 1: 1 : `aside` for numbers of points and others.
+
+    Points that are numbered, as those of a rope are, share the weight of one: a slot counts as much as the rope.
+    """
     weight_k = np.full(len(names), aside, np.float32)
-    for point in find_points(names):
-        weight_k[[*point.axes, *([] if point.turn is None else [point.turn])]] = 1
+    points = find_points(names)
+    things = Counter(_thing(point) for point in points)
+    for point in points:
+        weight_k[list(point.numbers)] = 1 / things[_thing(point)]
     weight_k[~moves_k] = 0
     return np.asarray(weight_k / max(float(weight_k.sum()), 1e-6), np.float32)
+
+
+def _thing(point: Point) -> str:
+    """What a point is of: its name without numbers."""
+    return point.name.rstrip("_0123456789")
 
 
 def _measured(estimator: Estimator, examples: Examples, training: EstimatorTraining) -> Estimator:

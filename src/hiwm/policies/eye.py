@@ -61,11 +61,12 @@ class EyeStep(ObservationProcessorStep):
     @staticmethod
     def of(estimator: Estimator, state_numbers: int | None = None, keep: bool = False) -> EyeStep:
         """The step of an estimator; state_numbers: append to a robot state of so many numbers."""
-        width = len(object_names(estimator.targets, estimator.objects)) + (state_numbers or 0)
+        objects = [point.name for point in estimator.targets.varied]
+        width = len(object_names(estimator.targets, objects)) + (state_numbers or 0)
         step = EyeStep(
             cameras=[dataclasses.asdict(camera) for camera in estimator.cameras],
             targets=estimator.targets.to_json(),
-            objects=list(estimator.objects),
+            objects=objects,
             network=dataclasses.asdict(estimator.config),
             width=width,
             into=ENVIRONMENT if state_numbers is None else STATE,

@@ -83,22 +83,20 @@ class ExperimentRecipe:
 
 
 def usual_full() -> ExperimentRecipe:
-    """The whole experiment; many hours on two cores."""
+    """The experiment once, with one round and without looks and further base policies; an hour or two on two cores.
+
+    Trainings are counted in steps, as those of `push_t`.
+    """
     return ExperimentRecipe(
         name="full",
-        data=Data(demos=500, failures=250, edges=250),
-        base=Budget(minutes=60),
-        post=Budget(minutes=15),
-        rounds=(Round(400, 0.20), Round(300, 0.15, first=400)),
-        controls=("longer", "closed", "untargeted", "three"),
-        eval_scenes=200,
-        looks=("appearance", "background", "distractors"),
-        look_scenes=200,
-        world_scenes=100,
-        extras=tuple(
-            Extra(f"base-{seed}-{minutes}min", seed, Budget(minutes=minutes))
-            for seed, minutes in ((1, 60), (2, 60), (3, 30), (4, 15), (5, 8))
-        ),
+        data=Data(demos=250, failures=180, edges=40),
+        base=Budget(steps=6000),
+        post=Budget(steps=3000),
+        rounds=(Round(200, 0.20, per_state=3),),
+        controls=("longer", "closed", "untargeted"),
+        eval_scenes=100,
+        estimator=Budget(minutes=15),
+        world=Budget(minutes=60),
     )
 
 

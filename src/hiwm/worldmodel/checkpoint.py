@@ -58,14 +58,14 @@ def make_net(spec: RobotSpec, network: NetworkConfig, eye: Eye | None = None) ->
     camera = spec.cameras[0]
     network.require_fits(camera.height, camera.width)
     state, action = len(spec.state), len(spec.action)
-    channels = 3 * len(spec.cameras)
+    channels, points = 3 * len(spec.cameras), () if eye is None else eye.points
     net = WorldNet(
         Reader(network, channels, camera.height, camera.width)
         if eye is None
         else EyeReader(network, eye, spec.cameras),
-        Painter(network, channels, state),
+        Painter(network, channels, state, len(points)),
         StateNet(state, action, network.past),
-        MotionNet(network, state, action),
+        MotionNet(network, state, action, points),
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

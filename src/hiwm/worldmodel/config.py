@@ -17,7 +17,8 @@ class NetworkConfig:
     read_widths, paint_widths: channels at 1/fold, 1/(2 fold) and 1/(4 fold) of the picture; paint_blocks: residual
     blocks there. sprites: textures of sprite_size x sprite_size that are moved to where a code says. robot_points:
     image points that are learned functions of the robot state. embed: width of the painter's condition. motion_width,
-    motion_blocks: of the network that moves the code.
+    motion_blocks: of the network that moves the code; mixer_width, mixer_blocks: of the one where an eye reads several
+    points.
     """
 
     past: int = 2
@@ -34,6 +35,8 @@ class NetworkConfig:
     embed: int = 256
     motion_width: int = 384
     motion_blocks: int = 4
+    mixer_width: int = 64
+    mixer_blocks: int = 3
 
     @property
     def code(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +15,21 @@ from hiwm.errors import SpecMismatch
 from hiwm.perception.estimator import Estimator
 from hiwm.perception.estimator import make_net as make_eye
 from hiwm.perception.network import EstimatorConfig
-from hiwm.perception.points import find_points
+from hiwm.perception.places import PictureMap
 from hiwm.perception.targets import Targets
 from hiwm.spec import CameraSpec
+from hiwm.types import Floats
 from hiwm.worldmodel.config import NetworkConfig
+
+
+@dataclass(frozen=True)
+class EyePoint:
+    """One point of a code: its numbers there (x, y, z as far as there, then sine and cosine of its turn), and whether
+    it moves within an episode, as an object does, or only from scene to scene, as a slot does.
+    """
+
+    numbers: tuple[int, ...]
+    moves: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +47,44 @@ class Eye:
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """Which of the numbers that its network gives are the object's: places scaled, then sines and cosines."""
-        points = [p for p in find_points(self.targets.truth) if p.name in self.objects]
-        chosen = {k for p in points for k in (*p.axes, *(() if p.turn is None else (p.turn,)))}
-        return self.targets.encoded(sorted(chosen))
+        """Which of the numbers that its network gives are the code: of all points that differ between the frames of
+        its dataset, places scaled, then sines and cosines of turns.
+        """
+        return self.targets.encoded(sorted(k for point in self.targets.varied for k in point.numbers))
+
+    @property
+    def points(self) -> tuple[EyePoint, ...]:
+        """The points of a code, in the order of the truth."""
+        place = {column: k for k, column in enumerate(self.columns)}
+        return tuple(
+            EyePoint(
+                tuple(place[c] for k in point.numbers for c in self.targets.encoded([k])), point.name in self.objects
+            )
+            for point in self.targets.varied
+        )
+
+    @property
+    def sizes(self) -> Floats:
+        """(code,) how far each number of a code goes beside the place that goes furthest; turns as far as that."""
+        sizes, scale_k = np.ones(len(self.columns), np.float32), self.targets.scale_k
+        furthest = max((float(scale_k[k]) for point in self.targets.varied for k in point.axes), default=1.0)
+        for point, truth in zip(self.points, self.targets.varied, strict=True):
+            sizes[list(point.numbers[: len(truth.axes)])] = scale_k[list(truth.axes)].clip(0.01 * furthest) / furthest
+        return sizes
+
+    def places_from(self, of_table: PictureMap, size: tuple[int, int]) -> tuple[Floats, Floats]:
+        """Matrix (2 points, code) and offset (2 points,) from a code to where its points stand in a picture of `size`
+        (H, W), x and y from -1 to 1.
+        """
+        half = np.array([size[1], size[0]]) / 2
+        matrix, offset = np.zeros((len(self.points), 2, len(self.columns))), np.zeros((len(self.points), 2))
+        for i, (point, truth) in enumerate(zip(self.points, self.targets.varied, strict=True)):
+            axes = list(truth.axes[:2])
+            turned = of_table.matrix_23[:, :2] * self.targets.scale_k[axes]
+            matrix[i][:, list(point.numbers[:2])] = turned / half[:, None]
+            middle = of_table.pixels(self.targets.mean_k[axes][None].astype(np.float64))[0]
+            offset[i] = (middle + 0.5) / half - 1
+        return matrix.reshape(-1, len(self.columns)).astype(np.float32), offset.ravel().astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready; `from_json` is its inverse."""

@@ -125,7 +125,7 @@ class LearnedWorld:
         with torch.inference_mode():
             codes, numbers = self._net.move(context, noise, self.sample_steps)
             pictures = self._net.paint(codes, numbers, place)
-            again = self._net.read(pictures[:, None], place)[:, 0]
+            again = torch.where(self._net.motion.moves > 0, self._net.read(pictures[:, None], place)[:, 0], codes)
             gap = ((again - codes) / self._net.motion.spread.float()).abs().mean(1)
             codes = torch.where(gap[:, None] > LOST, again, codes)
         pixels, robot, past = as_pixels(pictures), self.world.states.back(numbers.numpy()), self.world.network.past

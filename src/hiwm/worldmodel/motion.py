@@ -15,7 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiwm.worldmodel.config import NetworkConfig
+from hiwm.worldmodel.eye import EyePoint
 from hiwm.worldmodel.network import make_silent
+
+NEAR = 0.1
+"""How far from a place things are told apart, where half the side of the picture is 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +28,7 @@ class Moment:
 
     codes: of the last K pictures. states, actions: of those K steps, scaled, the last action being the one to take.
     next_state: the robot's after it. robot, next_robot: image points of the last state and the next. near, next_near:
-    the same as they are seen from the sprites.
+    the same as they are seen from the sprites. places: of the points that an eye reads, P = 0 for fewer than two.
     """
 
     codes_bkd: Tensor
@@ -35,6 +39,7 @@ class Moment:
     next_robot_br: Tensor
     near_bn: Tensor
     next_near_bn: Tensor
+    places_bp2: Tensor
 
 
 class StateNet(nn.Module):
@@ -60,18 +65,24 @@ class MotionNet(nn.Module):
     """The clean change of the code from a noisy one, and what the robot does meanwhile.
 
     Its own scales travel with the weights: `centre` and `spread` of codes, and `stride`, the spread of their changes in
-    one step.
+    one step. moves: 0 for numbers that stay as they are throughout an episode, else 1.
     """
 
     centre: Tensor
     spread: Tensor
     stride: Tensor
+    moves: Tensor
 
-    def __init__(self, config: NetworkConfig, state: int, action: int) -> None:
+    def __init__(self, config: NetworkConfig, state: int, action: int, points: tuple[EyePoint, ...] = ()) -> None:
         super().__init__()
         code, robot, width = config.code, 2 * config.robot_points, config.motion_width
         for name, value in (("centre", torch.zeros(code)), ("spread", torch.ones(code)), ("stride", torch.ones(code))):
             self.register_buffer(name, value)
+        still = [k for point in points if not point.moves for k in point.numbers]
+        self.register_buffer("moves", torch.ones(code).index_fill(0, torch.tensor(still, dtype=torch.long), 0), False)
+        self.mixer = PointMixer(config, state, action, points) if len(points) > 1 else None
+        if self.mixer is not None:
+            return
         near = config.sprites * robot
         numbers = config.past * (code + state + action) + state + 2 * robot + 2 * near + code + 1
         self.enter = nn.Linear(numbers, width)
@@ -83,6 +94,9 @@ class MotionNet(nn.Module):
     def forward(self, moment: Moment, noisy_bd: Tensor, noise_b1: Tensor) -> Tensor:
         """(B, code) changes in units of `stride`. noise: share of noise in `noisy`, 1 for only noise."""
         codes = (moment.codes_bkd - self.centre) / self.spread
+        if self.mixer is not None:
+            mixed: Tensor = self.mixer(moment, codes, noisy_bd, noise_b1)
+            return mixed
         state = moment.states_bks[:, -1]
         # Differences are small beside what they are differences of, and say most: they are given large.
         numbers = [
@@ -104,7 +118,81 @@ class MotionNet(nn.Module):
         for now, after in itertools.pairwise(times):
             clean = self(moment, x, now.expand(len(x), 1))
             x = (1 - after) * clean + after * (x - (1 - now) * clean) / now
-        return moment.codes_bkd[:, -1] + self.stride * x
+        return moment.codes_bkd[:, -1] + self.moves * self.stride * x
+
+
+class PointMixer(nn.Module):
+    """How many points move, as those of a rope or a cloth: each sees itself, the robot from where it is, and in turns
+    the others.
+
+    Weights are shared between points but for those that mix them. Source: Tolstikhin et al., "MLP-Mixer" (2021), points
+    for patches.
+    """
+
+    columns: Tensor
+
+    def __init__(self, config: NetworkConfig, state: int, action: int, points: tuple[EyePoint, ...]) -> None:
+        super().__init__()
+        self.most, width, robot = max(len(point.numbers) for point in points), config.mixer_width, config.robot_points
+        # A point with fewer numbers than others is filled up with one that is always 0, behind the code.
+        columns = [[*point.numbers, *[config.code] * (self.most - len(point.numbers))] for point in points]
+        self.register_buffer("columns", torch.tensor(columns), persistent=False)
+        self.enter = nn.Linear((config.past + 1) * self.most + 4 * robot, width)
+        self.enter_all = nn.Linear(config.past * (state + action) + state + 1, width)
+        self.which = nn.Parameter(0.02 * torch.randn(len(points), width))
+        self.blocks = nn.ModuleList([_Mixed(len(points), width) for _ in range(config.mixer_blocks)])
+        self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, self.most)
+        make_silent(self.last)
+
+    def forward(self, moment: Moment, codes_bkd: Tensor, noisy_bd: Tensor, noise_b1: Tensor) -> Tensor:
+        """(B, code) as MotionNet gives it. codes: scaled."""
+        state, kind = moment.states_bks[:, -1], self.last.weight.dtype
+        away, next_away = (_away(moment.places_bp2, r) for r in (moment.robot_br, moment.next_robot_br))
+        own = [self._of_points(numbers) for numbers in (codes_bkd[:, -1], *(10 * codes_bkd.diff(dim=1)).unbind(1))]
+        of_each = [*own, self._of_points(noisy_bd), away, 5 * (next_away - away)]
+        of_all = [
+            moment.states_bks.flatten(1), moment.actions_bka.flatten(1), 5 * (moment.next_state_bs - state), noise_b1
+        ]  # fmt: skip
+        h = self.enter(torch.cat(of_each, 2).to(kind)) + self.enter_all(torch.cat(of_all, 1).to(kind))[:, None]
+        h = h + self.which.to(kind)
+        for block in self.blocks:
+            h = block(h)
+        changes = self.last(self.norm(h)).float()
+        code = torch.zeros(len(changes), codes_bkd.shape[-1] + 1, device=changes.device)
+        return code.index_copy(1, self.columns.flatten(), changes.flatten(1))[:, :-1]
+
+    def _of_points(self, code_bd: Tensor) -> Tensor:
+        """(B, points, most) the numbers of each point."""
+        return F.pad(code_bd, (0, 1))[:, self.columns]
+
+
+def _away(places_bp2: Tensor, robot_br: Tensor) -> Tensor:
+    """(B, P, 2 R) the robot's image points as seen from places; far ones all alike."""
+    gap = robot_br.reshape(len(robot_br), 1, -1, 2) - places_bp2[:, :, None]
+    near: Tensor = 2 * (gap / (2 * NEAR)).tanh().flatten(2)
+    return near
+
+
+class _Mixed(nn.Module):
+    """Each channel over all points, then each point over all channels."""
+
+    def __init__(self, points: int, width: int) -> None:
+        super().__init__()
+        self.across, self.along = _hidden(points), _hidden(width)
+        self.norm_across, self.norm_along = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, P, width) to the same."""
+        x = x + self.across(self.norm_across(x).transpose(1, 2)).transpose(1, 2)
+        y: Tensor = x + self.along(self.norm_along(x))
+        return y
+
+
+def _hidden(width: int) -> nn.Sequential:
+    """Two layers that give nothing at first."""
+    last = nn.Linear(2 * width, width)
+    make_silent(last)
+    return nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), last)
 
 
 class _Residual(nn.Module):

@@ -65,10 +65,14 @@ def read_all(net: WorldNet, shots: Callable[[Indices], Shots], count: int) -> Te
 
 
 @torch.no_grad()
-def fit_scales(motion: MotionNet, codes_nd: Tensor, placed: int, first_e: Indices) -> None:
-    """Sets what the motion network is scaled by. placed: see NetworkConfig. first_e: where episodes begin."""
+def fit_scales(
+    motion: MotionNet, codes_nd: Tensor, placed: int, first_e: Indices, sizes_d: Tensor | None = None
+) -> None:
+    """Sets what the motion network is scaled by. placed: see NetworkConfig. first_e: where episodes begin. sizes: of
+    numbers that an eye reads, see Eye.
+    """
     spread = codes_nd.std(0).clamp(min=LEAST_SPREAD)
-    spread[:placed] = POINT_SPREAD
+    spread[:placed] = POINT_SPREAD if sizes_d is None else POINT_SPREAD / sizes_d
     steps = codes_nd.diff(dim=0)
     within = torch.ones(len(steps), dtype=torch.bool, device=codes_nd.device)
     within[torch.from_numpy(first_e[1:] - 1)] = False
@@ -94,7 +98,7 @@ def motion_loss(
         noise = torch.randn(codes[:, -1].shape, generator=draw, device=draw.device)
         code, state = net.move(context, noise, 1)
         after = index[:, -1] + k + 1
-        code_loss = code_loss + _gap_loss((code - track.codes_nd[after]) / motion.spread) / steps
+        code_loss = code_loss + _gap_loss(motion.moves * (code - track.codes_nd[after]) / motion.spread) / steps
         state_loss = state_loss + F.smooth_l1_loss(state, track.states_ns[after], beta=0.02) / steps
         context = context.pushed(code, state, track.actions_na[after])
     return code_loss, state_loss
@@ -107,7 +111,7 @@ def _flow_loss(net: WorldNet, context: Context, track: Track, after: Tensor, dra
     share = torch.rand((len(last), 1), generator=draw, device=draw.device)
     noisy = (1 - share) * change + share * torch.randn(change.shape, generator=draw, device=draw.device)
     moment = net.moment(context, track.states_ns[after])
-    return _gap_loss((motion(moment, noisy, share) - change) * motion.stride / motion.spread)
+    return _gap_loss(motion.moves * (motion(moment, noisy, share) - change) * motion.stride / motion.spread)
 
 
 def _gap_loss(gap: Tensor) -> Tensor:

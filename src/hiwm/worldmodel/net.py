@@ -85,6 +85,7 @@ class WorldNet(nn.Module):
             next_robot,
             near,
             next_near,
+            self.painter.of_objects(context.codes_bkd[:, -1]),
         )
 
     def _near(self, code_bd: Tensor, robot_br: Tensor) -> Tensor:

@@ -203,9 +203,10 @@ def pixel_grid(grid_b2hw: Tensor, fold: int) -> Tensor:
 class Painter(nn.Module):
     """The picture of a code and a robot state: sprites, and a U-Net over them and maps of the image points."""
 
-    def __init__(self, config: NetworkConfig, channels: int, state: int) -> None:
+    def __init__(self, config: NetworkConfig, channels: int, state: int, placed: int = 0) -> None:
+        """placed: how many points an eye reads; from two on, the first image points are theirs."""
         super().__init__()
-        self.config = config
+        self.config, self.placed = config, placed if placed > 1 else 0
         c0, c1, c2 = config.paint_widths
         n0, n1, n2 = config.paint_blocks
         self.condition = nn.Sequential(
@@ -217,7 +218,12 @@ class Painter(nn.Module):
         self.log_radius = nn.Parameter(torch.cat(radii))
         points = config.points + config.robot_points
         if config.eye:
-            self.code_points = nn.Sequential(nn.Linear(config.eye, 64), nn.SiLU(), nn.Linear(64, 2 * config.points))
+            last = nn.Linear(64, 2 * config.points)
+            self.code_points = nn.Sequential(nn.Linear(config.eye, 64), nn.SiLU(), last)
+            if self.placed:
+                self.code_places = nn.Linear(config.eye, 2 * self.placed)
+                with torch.no_grad():
+                    last.weight[: 2 * self.placed], last.bias[: 2 * self.placed] = 0, 0
         self.sprites = Sprites(config.sprites, config.code, channels, config.sprite_size)
         pixels = (2 * channels + config.sprites) * config.fold**2
         self.enter = nn.Conv2d(pixels + 2 + 3 * points, c0, 3, padding=1)
@@ -265,8 +271,18 @@ class Painter(nn.Module):
         """(B, 2 points) image points x, y of a code."""
         if not self.config.eye:
             return code_bd[:, : 2 * self.config.points]
-        points: Tensor = self.code_points(code_bd.to(self.log_radius.dtype))
-        return points.float()
+        points: Tensor = self.code_points(code_bd.to(self.log_radius.dtype)).float()
+        if not self.placed:
+            return points
+        first = 2 * self.placed
+        return torch.cat([points[:, :first] + self.of_objects(code_bd).flatten(1), points[:, first:]], 1)
+
+    def of_objects(self, code_bd: Tensor) -> Tensor:
+        """(B, placed, 2) about where in the picture the points stand that an eye reads; placed may be 0."""
+        if not self.placed:
+            return code_bd.new_zeros(len(code_bd), 0, 2)
+        places: Tensor = self.code_places(code_bd.to(self.log_radius.dtype))
+        return places.float().reshape(len(code_bd), -1, 2)
 
     def _maps(self, code_bd: Tensor, state_bs: Tensor, grid_b2hw: Tensor) -> Tensor:
         """(B, 3 points, h, w): bumps at the points, and the offsets from them, which tell where the points are."""

@@ -25,6 +25,7 @@ from hiwm.data.precision import fast_arithmetic
 from hiwm.data.windows import Indices, Offsets, Windows, kept_out
 from hiwm.errors import BadDataset, BadInput, SpecMismatch, StageFailed
 from hiwm.perception.estimator import Estimator
+from hiwm.perception.examples import find_maps
 from hiwm.runfolder import full_disk_is_clear, read_json, write_bytes, write_json
 from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.worldmodel.checkpoint import World, make_net, save_world
@@ -41,6 +42,8 @@ from hiwm.worldmodel.watch import Watched, moving_clips, watch, watch_pictures
 WATCH_CLIPS = 16
 NOISE_DB = 0.2
 """By so much the figure of a few watched clips goes up and down."""
+SEEN = ("robot_points", "code_places")
+"""Parts of the painter that the motion looks at; they stay as they are once it is learned."""
 WARM_UP = 50
 """Steps in which the learning rate rises."""
 
@@ -104,10 +107,7 @@ class WorldTrainer:
         self.descents = {
             "picture": Descent([*self._learning_reader(), *painter.values()], config.weight_decay),
             "motion": Descent([*self.net.state.parameters(), *self.net.motion.parameters()], config.weight_decay),
-            # The motion looks at the robot's image points, so they stay as they are once it is learned.
-            "polish": Descent(
-                [p for name, p in painter.items() if not name.startswith("robot_points")], config.weight_decay
-            ),
+            "polish": Descent([p for name, p in painter.items() if not name.startswith(SEEN)], config.weight_decay),
         }
         self.progress = Progress()
         self.pool, self.watched = self._split()
@@ -215,8 +215,10 @@ class WorldTrainer:
             self.progress.read = True
         codes = load_file(path)["codes"].to(self.device)
         columns, placed, steps = self.windows.columns, self.world.network.placed, self.config.own_steps
+        eye = self.world.eye
+        sizes = None if eye is None else torch.from_numpy(eye.sizes).to(self.device)
         for net in (self.net, self.world.net):
-            fit_scales(net.motion, codes, placed, self.windows.source.episodes.start_e)
+            fit_scales(net.motion, codes, placed, self.windows.source.episodes.start_e, sizes)
         starts = self._starts(self.pool, steps)
         return Track(
             codes,
@@ -335,11 +337,18 @@ def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator |
     if estimator is not None:
         require_same_view(estimator, spec.cameras)
         eye = Eye.of(estimator)
-        network = dataclasses.replace(network, eye=len(eye.columns))
-    net = make_net(spec, network, eye)
-    if isinstance(net.reader, EyeReader) and estimator is not None:
+        points = max(network.points, len(eye.points))
+        network = dataclasses.replace(network, eye=len(eye.columns), points=points)
+    net, usual = make_net(spec, network, eye), usual_pictures(windows)
+    if isinstance(net.reader, EyeReader) and eye is not None and estimator is not None:
         net.reader.eye.load_state_dict(estimator.net.state_dict())
-    return World(spec, network, states, actions, usual_pictures(windows), net, {}, eye=eye)
+        of_table = find_maps(windows, estimator.object_points, usual, np.arange(len(windows)))[0]
+        if net.painter.placed and of_table is not None:
+            matrix, offset = eye.places_from(of_table, (spec.cameras[0].height, spec.cameras[0].width))
+            net.painter.code_places.load_state_dict(
+                {"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(offset)}
+            )
+    return World(spec, network, states, actions, usual, net, {}, eye=eye)
 
 
 def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:
