@@ -79,6 +79,19 @@ def test_it_steps_alike_before_and_after_it_was_saved(dots: Windows, estimator: 
     np.testing.assert_array_equal(states[0].shown[0], states[1].shown[0])
 
 
+def test_it_learns_from_the_truth_and_expects_what_an_eye_gets_wrong(
+    dots: Windows, estimator: Estimator, tmp_path: Path
+) -> None:
+    trainer = WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=estimator)
+    track, targets = trainer._read_track(), estimator.targets
+    truth = dots.columns.truth_nk
+    assert truth is not None
+    back = track.codes_nd.numpy() * targets.scale_k[:4] + targets.mean_k[:4]
+    np.testing.assert_allclose(back, truth, atol=1e-6)
+    wrong = [estimator.about["median_error"][name] for name in targets.truth]
+    np.testing.assert_allclose(track.noise_d.numpy() * targets.scale_k[:4], 1.48 * np.array(wrong), rtol=1e-5)
+
+
 def test_what_only_scenes_move_stays_where_it_was_seen(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
     trainer = WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=estimator)
     trainer.train(Clock(600, 600, 600, steps=40), lambda line: None, lambda *scalar: None)

@@ -14,10 +14,11 @@ from rich.console import Console
 from hiwm.data.source import Source
 from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import BadInput
-from hiwm.perception.estimator import load_estimator
+from hiwm.perception.estimator import Estimator, load_estimator
 from hiwm.runfolder import full_disk_is_clear
 from hiwm.worldmodel.checkpoint import World, load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
+from hiwm.worldmodel.eye import Eye
 from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import Clock, WorldTrainer
@@ -25,6 +26,9 @@ from hiwm.worldmodel.trust_training import TrustTraining, fit_trust
 
 EYE_MOTION_SHARE = 0.4
 """Share of the training in which codes learn to move where an eye reads them: there is less else to learn."""
+
+MANY_BATCH = 64
+"""Rollouts a step where many points move: their network costs several times as much."""
 
 
 class Part(StrEnum):
@@ -85,7 +89,7 @@ def train_world(
     if only and begun is None:
         raise BadInput("expected a world of which some parts are to learn more; give --start with --only")
     parts = frozenset(only or Part)
-    recipe = _suited(recipe, begun, estimator is not None, parts)
+    recipe = _suited(recipe, begun, estimator, parts)
     console = Console(stderr=True, highlight=False)
     known = known_labels(windows)
     if known.note:
@@ -113,13 +117,17 @@ def train_world(
     return out
 
 
-def _suited(recipe: WorldRecipe, begun: World | None, eye: bool, parts: frozenset[Part]) -> WorldRecipe:
+def _suited(
+    recipe: WorldRecipe, begun: World | None, estimator: Estimator | None, parts: frozenset[Part]
+) -> WorldRecipe:
     """The recipe for what is there already: a world to go on from, or an eye."""
     network, training = recipe.network, recipe.training
     if begun is not None:
         network, training = begun.network, gentler(training)
-    if eye:
+    if estimator is not None:
         training = dataclasses.replace(training, motion_share=EYE_MOTION_SHARE)
+        if len(Eye.of(estimator).points) > 1:
+            training = dataclasses.replace(training, motion_batch=min(training.motion_batch, MANY_BATCH))
     if Part.PICTURES not in parts:
         training = moving_only(training)
     return dataclasses.replace(recipe, network=network, training=training)

@@ -21,6 +21,9 @@ from hiwm.spec import CameraSpec
 from hiwm.types import Floats
 from hiwm.worldmodel.config import NetworkConfig
 
+DEVIATIONS = 1.48
+"""Standard deviations in a median absolute error of normal noise."""
+
 
 @dataclass(frozen=True)
 class EyePoint:
@@ -34,16 +37,22 @@ class EyePoint:
 
 @dataclass(frozen=True, eq=False)
 class Eye:
-    """What an estimator reads: see Estimator; its weights are among those of the world."""
+    """What an estimator reads: see Estimator; its weights are among those of the world.
+
+    errors: its own median error of each number of truth and state, in their units; empty where it is not known.
+    """
 
     targets: Targets
     objects: tuple[str, ...]
     config: EstimatorConfig
+    errors: tuple[float, ...] = ()
 
     @staticmethod
     def of(estimator: Estimator) -> Eye:
         """The description of an estimator."""
-        return Eye(estimator.targets, estimator.objects, estimator.config)
+        known = estimator.about.get("median_error", {})
+        errors = tuple(float(known[name]) for name in estimator.targets.names if name in known)
+        return Eye(estimator.targets, estimator.objects, estimator.config, errors)
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -62,6 +71,26 @@ class Eye:
             )
             for point in self.targets.varied
         )
+
+    def codes_of(self, truth_nk: Floats) -> Floats:
+        """(N, code) of what is known to be true: what a faultless eye would read."""
+        state_ns = np.zeros((len(truth_nk), len(self.targets.state)), np.float32)
+        return self.targets.encode(np.concatenate([truth_nk, state_ns], axis=1))[:, list(self.columns)]
+
+    @property
+    def noise(self) -> Floats:
+        """(code,) about how far off it reads each number of a code, standard deviations; 0 where that is not known."""
+        noise = np.zeros(len(self.columns), np.float32)
+        if not self.errors:
+            return noise
+        deviation_k = DEVIATIONS * np.array(self.errors, np.float32)
+        for point, truth in zip(self.points, self.targets.varied, strict=True):
+            axes = list(truth.axes)
+            places, turns = list(point.numbers[: len(axes)]), list(point.numbers[len(axes) :])
+            noise[places] = deviation_k[axes] / np.maximum(self.targets.scale_k[axes], 1e-6)
+            if truth.turn is not None:
+                noise[turns] = deviation_k[truth.turn]
+        return noise
 
     @property
     def sizes(self) -> Floats:
@@ -92,13 +121,15 @@ class Eye:
             "targets": self.targets.to_json(),
             "objects": list(self.objects),
             "network": dataclasses.asdict(self.config),
+            "errors": list(self.errors),
         }
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Eye:
         """Rebuilds what `to_json` wrote."""
         network = EstimatorConfig(**data["network"] | {"widths": tuple(data["network"]["widths"])})
-        return Eye(Targets.from_json(data["targets"]), tuple(str(name) for name in data["objects"]), network)
+        objects, errors = tuple(str(name) for name in data["objects"]), data.get("errors", ())
+        return Eye(Targets.from_json(data["targets"]), objects, network, tuple(float(error) for error in errors))
 
 
 class EyeReader(nn.Module):

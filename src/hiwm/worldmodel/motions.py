@@ -32,7 +32,8 @@ MOVING_SHARE = 0.7
 class Track:
     """All N frames of a dataset, episode after episode: codes, and states and actions, scaled.
 
-    starts: first frames of rollouts; weights: with what probability each is drawn.
+    starts: first frames of rollouts; weights: with what probability each is drawn. noise: (code,) standard deviations
+    of what is wrong with a code as it is read where a scene begins, in all its moments alike; codes are without it.
     """
 
     codes_nd: Tensor
@@ -40,6 +41,7 @@ class Track:
     actions_na: Tensor
     starts: Indices
     weights: NDArray[np.float64]
+    noise_d: Tensor
 
     def draw(self, count: int, rng: np.random.Generator) -> Indices:
         """First frames of some rollouts."""
@@ -91,6 +93,8 @@ def motion_loss(
     index = torch.from_numpy(start_b)[:, None] + torch.arange(1 - past, 1)
     codes = track.codes_nd[index]
     codes = codes + config.code_noise * motion.spread * torch.randn(codes.shape, generator=draw, device=draw.device)
+    level = torch.rand((len(codes), 1, 1), generator=draw, device=draw.device)
+    codes = codes + level * track.noise_d * torch.randn(codes[:, :1].shape, generator=draw, device=draw.device)
     context = Context(codes, track.states_ns[index], track.actions_na[index])
     code_loss = _flow_loss(net, context, track, index[:, -1] + 1, draw)
     state_loss = torch.zeros((), device=codes.device)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from hiwm.data.background import usual_pictures
 from hiwm.data.precision import fast_arithmetic
+from hiwm.data.source import number_names
 from hiwm.data.windows import Indices, Offsets, Windows, kept_out
 from hiwm.errors import BadDataset, BadInput, SpecMismatch, StageFailed
 from hiwm.perception.estimator import Estimator
@@ -203,20 +204,22 @@ class WorldTrainer:
         return {part: loss.item()}
 
     def _read_track(self) -> Track:
-        """What the motion is learned from once the reader is done: the codes of all frames, read once, kept on disk."""
+        """What the motion is learned from: the codes of all frames.
+
+        Where an eye reads and the dataset says what is true, they are the truth's: what an eye reads is noisy, and
+        hidden where hands are over it. Otherwise they are read once, when the reader is done, and kept on disk.
+        """
         self.net.reader.load_state_dict(self.world.net.reader.state_dict())
         self.net.painter.load_state_dict(self.world.net.painter.state_dict())
-        path = self.folder / "codes.safetensors"
-        if not (self.progress.read and path.exists()):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with self._bf16(), full_disk_is_clear("writing the codes of all frames"):
-                codes = read_all(self.net, self.shots, len(self.windows))
-                write_bytes(path, save({"codes": codes.cpu()}))
-            self.progress.read = True
-        codes = load_file(path)["codes"].to(self.device)
         columns, placed, steps = self.windows.columns, self.world.network.placed, self.config.own_steps
-        eye = self.world.eye
-        sizes = None if eye is None else torch.from_numpy(eye.sizes).to(self.device)
+        eye, noise, sizes = self.world.eye, torch.zeros(self.world.network.code), None
+        if eye is not None and columns.truth_nk is not None and self._truth_names() == eye.targets.truth:
+            codes = torch.from_numpy(eye.codes_of(columns.truth_nk)).to(self.device)
+            noise = torch.from_numpy(eye.noise)
+        else:
+            codes = self._read_codes()
+        if eye is not None:
+            sizes = torch.from_numpy(eye.sizes).to(self.device)
         for net in (self.net, self.world.net):
             fit_scales(net.motion, codes, placed, self.windows.source.episodes.start_e, sizes)
         starts = self._starts(self.pool, steps)
@@ -226,7 +229,24 @@ class WorldTrainer:
             torch.from_numpy(self.maker.actions.forward(columns.action_na)).to(self.device),
             starts,
             moving_weights(codes, placed, starts, steps),
+            noise.to(self.device),
         )
+
+    def _truth_names(self) -> tuple[str, ...]:
+        """Of the dataset's truth, which is there."""
+        described = self.windows.source.features["truth"]
+        return tuple(number_names("truth", described.get("names"), int(described["shape"][0])))
+
+    def _read_codes(self) -> Tensor:
+        """(N, code) of all frames, from disk where they have been read before."""
+        path = self.folder / "codes.safetensors"
+        if not (self.progress.read and path.exists()):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._bf16(), full_disk_is_clear("writing the codes of all frames"):
+                codes = read_all(self.net, self.shots, len(self.windows))
+                write_bytes(path, save({"codes": codes.cpu()}))
+            self.progress.read = True
+        return load_file(path)["codes"].to(self.device)
 
     def shots(self, index_b: Indices) -> Shots:
         """Single frames of the dataset, whole."""
