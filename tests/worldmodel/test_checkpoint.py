@@ -15,8 +15,8 @@ from hiwm.data.background import usual_pictures
 from hiwm.data.windows import Windows
 from hiwm.errors import BadCheckpoint
 from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
+from hiwm.worldmodel.fresh import shown_spec
 from hiwm.worldmodel.scaling import NumberScale
-from hiwm.worldmodel.training import shown_spec
 from tests.worldmodel.conftest import TINY
 
 

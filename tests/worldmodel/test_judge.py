@@ -20,13 +20,14 @@ from hiwm.errors import BadCheckpoint, StageFailed
 from hiwm.pipeline.train_world import WorldRecipe, train_world
 from hiwm.types import Kind, Observation, Reading, Scene
 from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
+from hiwm.worldmodel.fresh import shown_spec
 from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_figures import balanced_accuracy, calibration, evened
 from hiwm.worldmodel.judge_frames import Balanced, FrameStore, LabelledFrames, rolled, true_frames
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.learned import LearnedWorld
 from hiwm.worldmodel.scaling import NumberScale
-from hiwm.worldmodel.training import Clock, shown_spec
+from hiwm.worldmodel.training import Clock
 from tests.fakes import TOY_SPEC, TOY_TASK, TRUTH_NAMES, toy_dataset, toy_episode
 from tests.worldmodel.conftest import SHORT, TINY
 

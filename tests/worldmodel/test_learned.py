@@ -13,9 +13,9 @@ from hiwm.data.windows import Windows
 from hiwm.errors import BadInput, SpecMismatch
 from hiwm.types import Observation, Scene
 from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
+from hiwm.worldmodel.fresh import shown_spec
 from hiwm.worldmodel.learned import LearnedWorld, WorldState
 from hiwm.worldmodel.scaling import NumberScale
-from hiwm.worldmodel.training import shown_spec
 from tests.worldmodel.conftest import TINY
 
 SCENE = Scene("toy", "eval", 0)

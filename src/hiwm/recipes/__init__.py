@@ -1,1 +1,1 @@
-"""How large an experiment is: functions that return configurations, one file for each task."""
+"""How large an experiment is: functions that return configurations."""

@@ -20,24 +20,20 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from hiwm.data.background import usual_pictures
 from hiwm.data.precision import fast_arithmetic
 from hiwm.data.source import number_names
 from hiwm.data.windows import Indices, Offsets, Windows, kept_out
-from hiwm.errors import BadDataset, BadInput, SpecMismatch, StageFailed
+from hiwm.errors import BadDataset, BadInput, StageFailed
 from hiwm.perception.estimator import Estimator
-from hiwm.perception.examples import find_maps
 from hiwm.runfolder import full_disk_is_clear, read_json, write_bytes, write_json
-from hiwm.spec import CameraSpec, RobotSpec
 from hiwm.worldmodel.checkpoint import World, make_net, save_world
 from hiwm.worldmodel.clips import ClipMaker, Clips, as_pictures
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.descent import Descent
-from hiwm.worldmodel.eye import Eye, EyeReader, require_same_view
+from hiwm.worldmodel.fresh import fresh_world, started_world
 from hiwm.worldmodel.motions import Track, fit_scales, motion_loss, moving_weights, read_all
 from hiwm.worldmodel.pictures import Shots, noisy_codes, picture_loss
 from hiwm.worldmodel.resume import load_training, save_training
-from hiwm.worldmodel.scaling import NumberScale
 from hiwm.worldmodel.watch import Watched, moving_clips, watch, watch_pictures
 
 WATCH_CLIPS = 16
@@ -348,54 +344,6 @@ class WorldTrainer:
         }
         plain: dict[str, Any] = json.loads(json.dumps(parts))
         return plain
-
-
-def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator | None = None) -> World:
-    """An untrained world for a dataset. estimator: what reads for it; raises SpecMismatch where that sees otherwise."""
-    states, actions = (NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na))
-    spec, eye = shown_spec(windows), None
-    if estimator is not None:
-        require_same_view(estimator, spec.cameras)
-        eye = Eye.of(estimator)
-        points = max(network.points, len(eye.points))
-        network = dataclasses.replace(network, eye=len(eye.columns), points=points)
-    net, usual = make_net(spec, network, eye), usual_pictures(windows)
-    if isinstance(net.reader, EyeReader) and eye is not None and estimator is not None:
-        net.reader.eye.load_state_dict(estimator.net.state_dict())
-        of_table = find_maps(windows, estimator.object_points, usual, np.arange(len(windows)))[0]
-        if net.painter.placed and of_table is not None:
-            matrix, offset = eye.places_from(of_table, (spec.cameras[0].height, spec.cameras[0].width))
-            net.painter.code_places.load_state_dict(
-                {"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(offset)}
-            )
-    return World(spec, network, states, actions, usual, net, {}, eye=eye)
-
-
-def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:
-    """A copy of a trained world to go on from, without judge and trust; raises SpecMismatch for another robot."""
-    spec = shown_spec(windows)
-    if spec != start.spec or network != start.network:
-        raise SpecMismatch(
-            f"expected a world of the dataset's robot and cameras to start from ({spec.robot_type}, "
-            f"{len(spec.action)} actions, {len(spec.cameras)} cameras), got one of {start.spec.robot_type} with other "
-            "names, ranges or sizes; leave --start out"
-        )
-    net = make_net(spec, network, start.eye)
-    net.load_state_dict(start.net.state_dict())
-    about = {"started_from": start.about}
-    return World(spec, network, start.states, start.actions, start.usual_hwc, net, about, eye=start.eye)
-
-
-def shown_spec(windows: Windows) -> RobotSpec:
-    """The dataset's robot spec with the cameras as they are read; raises BadInput where their sizes differ."""
-    cameras = tuple(
-        CameraSpec(name, frames.pictures_nhwc.shape[1], frames.pictures_nhwc.shape[2])
-        for name, frames in windows.frames.items()
-    )
-    sizes = {(camera.height, camera.width) for camera in cameras}
-    if len(sizes) > 1:
-        raise BadInput(f"expected cameras of one size, got {sorted(sizes)}; give --size HEIGHT WIDTH for all")
-    return dataclasses.replace(windows.source.spec, cameras=cameras)
 
 
 def _passed(before: float, now: float, every: float) -> bool:

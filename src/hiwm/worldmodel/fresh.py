@@ -1,0 +1,72 @@
+"""Worlds before their training: untrained ones for a dataset, and copies of trained ones to go on from."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from hiwm.data.background import usual_pictures
+from hiwm.data.windows import Windows
+from hiwm.errors import BadInput, SpecMismatch
+from hiwm.perception.estimator import Estimator
+from hiwm.perception.examples import find_maps
+from hiwm.perception.places import PictureMap
+from hiwm.spec import CameraSpec, RobotSpec
+from hiwm.worldmodel.checkpoint import World, make_net
+from hiwm.worldmodel.config import NetworkConfig
+from hiwm.worldmodel.eye import Eye, EyeReader, require_same_view
+from hiwm.worldmodel.network import Painter
+from hiwm.worldmodel.scaling import NumberScale
+
+
+def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator | None = None) -> World:
+    """An untrained world for a dataset. estimator: what reads for it; raises SpecMismatch where that sees otherwise."""
+    states, actions = (NumberScale.fit(v) for v in (windows.columns.state_ns, windows.columns.action_na))
+    spec, eye = shown_spec(windows), None
+    if estimator is not None:
+        require_same_view(estimator, spec.cameras)
+        eye = Eye.of(estimator)
+        points = max(network.points, len(eye.points))
+        network = dataclasses.replace(network, eye=len(eye.columns), points=points)
+    net, usual = make_net(spec, network, eye), usual_pictures(windows)
+    if isinstance(net.reader, EyeReader) and eye is not None and estimator is not None:
+        net.reader.eye.load_state_dict(estimator.net.state_dict())
+        of_table = find_maps(windows, estimator.object_points, usual, np.arange(len(windows)))[0]
+        if net.painter.placed and of_table is not None:
+            _set_places(net.painter, eye, of_table, spec.cameras[0])
+    return World(spec, network, states, actions, usual, net, {}, eye=eye)
+
+
+def _set_places(painter: Painter, eye: Eye, of_table: PictureMap, camera: CameraSpec) -> None:
+    """Image points of what an eye reads stand where it is to be seen, from the first step on."""
+    matrix, offset = eye.places_from(of_table, (camera.height, camera.width))
+    painter.code_places.load_state_dict({"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(offset)})
+
+
+def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:
+    """A copy of a trained world to go on from, without judge and trust; raises SpecMismatch for another robot."""
+    spec = shown_spec(windows)
+    if spec != start.spec or network != start.network:
+        raise SpecMismatch(
+            f"expected a world of the dataset's robot and cameras to start from ({spec.robot_type}, "
+            f"{len(spec.action)} actions, {len(spec.cameras)} cameras), got one of {start.spec.robot_type} with other "
+            "names, ranges or sizes; leave --start out"
+        )
+    net = make_net(spec, network, start.eye)
+    net.load_state_dict(start.net.state_dict())
+    about = {"started_from": start.about}
+    return World(spec, network, start.states, start.actions, start.usual_hwc, net, about, eye=start.eye)
+
+
+def shown_spec(windows: Windows) -> RobotSpec:
+    """The dataset's robot spec with the cameras as they are read; raises BadInput where their sizes differ."""
+    cameras = tuple(
+        CameraSpec(name, frames.pictures_nhwc.shape[1], frames.pictures_nhwc.shape[2])
+        for name, frames in windows.frames.items()
+    )
+    sizes = {(camera.height, camera.width) for camera in cameras}
+    if len(sizes) > 1:
+        raise BadInput(f"expected cameras of one size, got {sorted(sizes)}; give --size HEIGHT WIDTH for all")
+    return dataclasses.replace(windows.source.spec, cameras=cameras)
