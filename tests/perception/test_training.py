@@ -41,13 +41,31 @@ def test_it_states_its_own_errors(estimator: Estimator) -> None:
     assert [point.name for point in estimator.hand_points] == [""]
 
 
-def test_a_slot_counts_as_much_as_a_rope_of_many_points() -> None:
-    names = (*(f"rope_{i}_{axis}" for i in range(4) for axis in "xy"), "slot_x", "slot_y", "slot_turn", "grip")
-    weights = dict(zip(names, shares(names, np.ones(12, bool), 0.1), strict=True))
+def test_many_points_of_one_thing_leave_weight_for_others() -> None:
+    names = (
+        *(f"rope_{i}_{axis}" for i in range(4) for axis in "xy"),
+        "slot_x",
+        "slot_y",
+        "slot_turn",
+        "grip",
+        "goal_x",
+    )
+    scale = np.ones(13, np.float32)
+    scale[[10, 12]] = 0.25, 0
+    weights = dict(zip(names, shares(names, scale, 0.1), strict=True))
     assert sum(weights.values()) == pytest.approx(1)
-    assert weights["slot_x"] == pytest.approx(4 * weights["rope_2_x"])
-    assert weights["slot_turn"] == weights["slot_x"]
+    assert weights["slot_x"] == pytest.approx(2 * weights["rope_2_x"])
+    assert weights["slot_turn"] == pytest.approx(4 * weights["slot_x"]), "it goes a quarter of a radian only"
     assert weights["grip"] == pytest.approx(0.1 * weights["slot_x"])
+    assert weights["goal_x"] == 0
+
+
+def test_landmarks_are_where_the_dot_is_seen(windows: Windows) -> None:
+    examples = prepare(windows)
+    index = np.arange(0, len(windows), 7)
+    seen = (examples.landmarks(index) + 1) * 16 - 0.5
+    corner = (examples.values_nk[index][:, :4].reshape(-1, 2, 2) * 28).astype(int)
+    assert np.median(np.abs(seen - corner - 1.5)) < 3
 
 
 def test_spoiled_pictures_are_seen_as_not_whole(estimator: Estimator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hiwm.perception.training import EstimatorTraining, train_estimator
 from hiwm.types import Observation
 from hiwm.worldmodel.checkpoint import load_world, save_world
 from hiwm.worldmodel.eye import Eye, EyeReader
+from hiwm.worldmodel.fresh import fresh_world, with_eye
 from hiwm.worldmodel.learned import LearnedWorld
 from hiwm.worldmodel.net import WorldNet
 from hiwm.worldmodel.training import Clock, WorldTrainer
@@ -122,6 +124,24 @@ def test_its_points_begin_where_pictures_show_them(dots: Windows, estimator: Est
     corner = (truth.reshape(-1, 2, 2) * 28).astype(int)  # how the toy draws its squares of four pixels
     assert len(eye.points) == 2
     assert np.median(np.abs(pixels - corner - 1.5)) < 3
+
+
+def test_a_better_eye_of_the_same_numbers_can_take_over(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
+    world = fresh_world(dots, TINY, estimator)
+    better = dataclasses.replace(estimator, net=copy.deepcopy(estimator.net))
+    with torch.no_grad():
+        better.net.numbers.bias.add_(0.25)
+    changed = with_eye(world, better)
+    pictures = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        before, after = (w.net.reader(pictures, pictures) for w in (world, changed))
+    torch.testing.assert_close(after, before + 0.25)
+    assert all(
+        torch.equal(a, b) for a, b in zip(world.net.motion.parameters(), changed.net.motion.parameters(), strict=True)
+    )
+    targets = dataclasses.replace(estimator.targets, scale_k=2 * estimator.targets.scale_k)
+    with pytest.raises(SpecMismatch, match="in the same scale"):
+        with_eye(world, dataclasses.replace(estimator, targets=targets))
 
 
 def test_an_eye_of_other_pictures_is_refused(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:

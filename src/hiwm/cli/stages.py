@@ -84,7 +84,8 @@ def train_world(
         threads: Threads of the processor; by default as many as there are cores.
         start: A world to go on from, a folder or a shipped name: on new data, or for a longer training.
         only: The parts of that world that learn from this dataset; by default all.
-        eye: Folder of an estimator that reads the pictures for the world, which then does not learn to read.
+        eye: Folder of an estimator that reads the pictures for the world, which then does not learn to read. With
+            --start: another one of the same numbers.
     """
     from hiwm.pipeline.train_world import Part, WorldRecipe
     from hiwm.pipeline.train_world import train_world as run_training

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from hiwm.perception.targets import Targets
 from hiwm.spec import CameraSpec
 from hiwm.types import Doubles, Floats
 
+LEVER = 0.06
+"""How far the points beside a turned one are from it, as a share of how far objects go."""
 _MAP_FRAMES = 600
 _MOVES = 0.05
 """A point moves where its range in an episode exceeds this share of its standard deviation over the dataset."""
@@ -48,6 +51,33 @@ class Examples:
     def pictures(self, index_b: Indices) -> NDArray[np.uint8]:
         """(B, H, W, C) with the cameras stacked as channels."""
         return _stacked(self.windows, index_b)
+
+    def landmarks(self, index_b: Indices) -> Floats:
+        """(B, L, 2) about where in the first camera's picture the truth's points are, x and y from -1 to 1.
+
+        Of a point with a turn, two points beside it as well; see `landmark_count`.
+        """
+        of_table, camera = self.maps[0], self.cameras[0]
+        if of_table is None:
+            raise ValueError("no map of the first camera was found")
+        places = [place for point in self.targets.varied for place in self._beside(point, index_b)]
+        size = np.array([camera.width, camera.height], np.float64)
+        return np.stack([(of_table.pixels(place) + 0.5) / size * 2 - 1 for place in places], 1).astype(np.float32)
+
+    def _beside(self, point: Point, index_b: Indices) -> list[Doubles]:
+        """(B, 2) where a point is, in the unit of the truth, and where its tips are if it has a turn."""
+        place = self.values_nk[index_b][:, point.axes[:2]].astype(np.float64)
+        if point.turn is None:
+            return [place]
+        turn = self.values_nk[index_b, point.turn].astype(np.float64)
+        ways = [np.stack([np.cos(turn + quarter), np.sin(turn + quarter)], 1) for quarter in (0, np.pi / 2)]
+        return [place, *(place + self._lever * way for way in ways)]
+
+    @cached_property
+    def _lever(self) -> float:
+        """How far tips are from a turned point, in the unit of the truth."""
+        axes = [k for point in self.objects for k in point.axes[:2]]
+        return LEVER * float(np.ptp(self.values_nk[:, axes], axis=0).max())
 
     def spoil(self, picture_chw: Tensor, index: int, rule: Rule, rng: np.random.Generator) -> Tensor | None:
         """The picture of a frame with its object spoiled in one camera; None where one would not see it."""
@@ -85,6 +115,11 @@ class Examples:
             return None
         row, column = something[rng.integers(len(something))].tolist()
         return float(column), float(row)
+
+
+def landmark_count(point: Point) -> int:
+    """How many landmarks a point has."""
+    return 1 if point.turn is None else 3
 
 
 def prepare(windows: Windows) -> Examples:

@@ -75,6 +75,11 @@ class EstimatorNet(nn.Module):
 
     def forward(self, pictures_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers as `Targets` encodes them, and the score."""
+        numbers, score, _ = self.with_places(pictures_bchw)
+        return numbers, score
+
+    def with_places(self, pictures_bchw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and (B, points, 2) where in the picture each map lies, x and y from -1 to 1."""
         folded = F.pixel_unshuffle(pictures_bchw, self.fold).contiguous(memory_format=torch.channels_last)
         fine = self.fine(folded)
         middle = self.middle(fine)
@@ -84,7 +89,8 @@ class EstimatorNet(nn.Module):
         features = torch.cat([places, spread, self.squeeze(coarse).float().flatten(1)], 1)
         numbers = self.numbers(torch.cat([self.deep(features), places], 1))
         pooled = [reduce(maps, (2, 3)) for maps in (fine, joined) for reduce in (torch.mean, torch.amax)]
-        return numbers.float(), self.whole(torch.cat(pooled, 1)).float()[:, 0]
+        score = self.whole(torch.cat(pooled, 1)).float()[:, 0]
+        return numbers.float(), score, places.unflatten(1, (2, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]
 
 
 def soft_argmax(heat_bphw: Tensor) -> tuple[Tensor, Tensor]:

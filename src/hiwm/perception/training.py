@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hiwm.data.precision import fast_arithmetic
@@ -20,11 +19,13 @@ from hiwm.data.windows import Windows, random_indices
 from hiwm.errors import StageFailed
 from hiwm.perception.corrupt import RULES
 from hiwm.perception.estimator import Estimator, as_tensor, make_net
-from hiwm.perception.examples import Examples, augmented, prepare
-from hiwm.perception.network import EstimatorConfig
+from hiwm.perception.examples import Examples, augmented, landmark_count, prepare
+from hiwm.perception.network import EstimatorConfig, EstimatorNet
 from hiwm.perception.points import Point, find_points
 from hiwm.types import Floats
 
+LEAST_TURN = 0.1
+"""Rad: angles that go less far count no more."""
 REAL_SHARE = 0.99
 """Share of real frames that are to count as whole."""
 
@@ -34,7 +35,8 @@ class EstimatorTraining:
     """How an estimator is trained.
 
     batch, spoiled: clean and spoiled pictures per step. state_weight: of the robot's numbers against the truth's.
-    aside_weight: of a number that belongs to no point.
+    aside_weight: of a number that belongs to no point. landmark_weight: of how far maps lie from where the truth's
+    points are to be seen, at first; it falls to 0.
     steps: ends earlier after so many; None leaves it to the time.
     """
 
@@ -45,6 +47,7 @@ class EstimatorTraining:
     state_weight: float = 1.0
     aside_weight: float = 0.15
     whole_weight: float = 0.3
+    landmark_weight: float = 5.0
     checked_frames: int = 1500
     steps: int | None = None
     seed: int = 0
@@ -73,7 +76,7 @@ def train_estimator(
 
 
 def _fit(
-    net: torch.nn.Module,
+    net: EstimatorNet,
     examples: Examples,
     training: EstimatorTraining,
     train_s: float,
@@ -92,7 +95,7 @@ def _fit(
         for group in optimiser.param_groups:
             group["lr"] = training.learning_rate * min(1.0, (steps + 1) / 100) * _falling(share)
         index = np.sort(next(batches))
-        loss = _loss(net, examples, training, index, weights, rng)
+        loss = _loss(net, examples, training, index, weights, rng, training.landmark_weight * (1 - share))
         if not torch.isfinite(loss):
             raise StageFailed(f"the loss is not finite at step {steps}; run hiwm data check on the dataset")
         optimiser.zero_grad()
@@ -111,26 +114,43 @@ def _falling(share: float) -> float:
 
 
 def _loss(
-    net: torch.nn.Module,
+    net: EstimatorNet,
     examples: Examples,
     training: EstimatorTraining,
     index: np.ndarray[Any, np.dtype[np.int64]],
     weights_m: Tensor,
     rng: np.random.Generator,
+    landmark_weight: float,
 ) -> Tensor:
-    """Of the numbers on clean pictures, and of "seen whole" on clean and spoiled ones."""
+    """Of numbers and landmarks on clean pictures, and of "seen whole" on clean and spoiled ones."""
     clean = as_tensor(examples.pictures(index))
     some = rng.choice(len(index), min(training.spoiled, len(index)), replace=False)
     bad = examples.some_spoiled(clean[some], index[some], rng)
     pictures = augmented(torch.cat([clean, bad]), rng)
     with fast_arithmetic("cpu"):
-        numbers, score = net(pictures)
+        numbers, score, places = net.with_places(pictures)
     wanted = torch.from_numpy(examples.targets.encode(examples.values_nk[index]))
     gap = F.smooth_l1_loss(numbers[: len(index)], wanted, reduction="none", beta=0.02)
     loss = (gap * weights_m).sum(1).mean() + training.whole_weight * F.softplus(-score[: len(index)]).mean()
+    loss = loss + landmark_weight * _landmark_loss(places[: len(index)].float(), examples, index)
     if len(bad):
         loss = loss + training.whole_weight * F.softplus(score[len(index) :]).mean()
     return loss
+
+
+def _landmark_loss(
+    places_bp2: Tensor, examples: Examples, index: np.ndarray[Any, np.dtype[np.int64]]
+) -> Tensor | float:
+    """How far the first maps lie from where the truth's points are to be seen; 0 where that is not known."""
+    if examples.maps[0] is None:
+        return 0.0
+    seen, points = examples.landmarks(index), examples.targets.varied
+    weights = [w for point, w in zip(points, thing_weights(points), strict=True) for _ in range(landmark_count(point))]
+    count = min(len(weights), places_bp2.shape[1])
+    off = places_bp2[:, :count] - torch.from_numpy(seen[:, :count])
+    far_l = F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.02, reduction="none").mean((0, 2))
+    weight_l = torch.tensor(weights[:count])
+    return (far_l * weight_l).sum() / weight_l.sum()
 
 
 def _weights(examples: Examples, training: EstimatorTraining) -> Tensor:
@@ -139,26 +159,37 @@ def _weights(examples: Examples, training: EstimatorTraining) -> Tensor:
     Numbers that belong to no point (a hand's tilt, a gripper) are hard to see and count less: points come first.
     """
     truth, state = examples.targets.truth, examples.targets.state
-    moves_k = examples.targets.scale_k > 0
+    scale_k = examples.targets.scale_k
     parts = [
-        shares(truth, moves_k[: len(truth)], training.aside_weight),
-        training.state_weight * shares(state, moves_k[len(truth) :], training.aside_weight),
+        shares(truth, scale_k[: len(truth)], training.aside_weight),
+        training.state_weight * shares(state, scale_k[len(truth) :], training.aside_weight),
     ]
     return torch.from_numpy(examples.targets.spread(np.concatenate(parts)))
 
 
-def shares(names: tuple[str, ...], moves_k: NDArray[np.bool_], aside: float) -> Floats:
-    """(K,) weights that add up to 1: 1 : `aside` for numbers of points and others.
+def shares(names: tuple[str, ...], scale_k: Floats, aside: float) -> Floats:
+    """(K,) weights that add up to 1: 1 : `aside` for numbers of points and others; 0 for what never moves.
 
-    Points that are numbered, as those of a rope are, share the weight of one: a slot counts as much as the rope.
+    See `thing_weights`. Places are learned in units of how far they go, sines and cosines as they are: an angle that
+    goes less than a radian counts so much more. scale_k: how far each number goes.
     """
     weight_k = np.full(len(names), aside, np.float32)
     points = find_points(names)
-    things = Counter(_thing(point) for point in points)
-    for point in points:
-        weight_k[list(point.numbers)] = 1 / things[_thing(point)]
-    weight_k[~moves_k] = 0
+    for point, weight in zip(points, thing_weights(points), strict=True):
+        weight_k[list(point.numbers)] = weight
+        if point.turn is not None:
+            weight_k[point.turn] /= min(1.0, max(float(scale_k[point.turn]), LEAST_TURN))
+    weight_k[scale_k <= 0] = 0
     return np.asarray(weight_k / max(float(weight_k.sum()), 1e-6), np.float32)
+
+
+def thing_weights(points: Sequence[Point]) -> list[float]:
+    """A weight for each point: n numbered points, as those of a rope, count as much as the root of n single ones.
+
+    Alike, the 22 points of a rope would leave its slots unlearned.
+    """
+    things = Counter(_thing(point) for point in points)
+    return [things[_thing(point)] ** -0.5 for point in points]
 
 
 def _thing(point: Point) -> str:

@@ -14,11 +14,12 @@ from rich.console import Console
 from hiwm.data.source import Source
 from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import BadInput
-from hiwm.perception.estimator import Estimator, load_estimator
+from hiwm.perception.estimator import load_estimator
 from hiwm.runfolder import full_disk_is_clear
 from hiwm.worldmodel.checkpoint import World, load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.eye import Eye
+from hiwm.worldmodel.fresh import with_eye
 from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import Clock, WorldTrainer
@@ -72,7 +73,7 @@ def train_world(
     size: (H, W) that pictures are resized to, None for their own. threads: of the processor; None leaves it to torch.
     start: a world to go on from, with half the learning rates, instead of from scratch. only: the parts of it that
     learn from this dataset, all where empty; the others stay as they are. eye: folder of an estimator that reads for
-    the world, which then learns to paint and to move only.
+    the world, which then learns to paint and to move only; with `start`, one that reads the same numbers better.
     Raises BadInput where `out` holds a training and `resume` is not given, or the device does not exist.
     """
     place = pick_device(device)
@@ -82,14 +83,14 @@ def train_world(
     if found and not resume:
         raise BadInput(f"{out} holds a training already; give --resume to go on with it, or another --out")
     windows = open_windows(source, Offsets.span(recipe.network.past - 1, 0), size)
-    if start is not None and eye is not None:
-        raise BadInput("expected --start or --eye: a world keeps the reader that it was begun with")
     begun = None if start is None else load_world(start)
     estimator = None if eye is None else load_estimator(eye)
+    if begun is not None and estimator is not None:
+        begun, estimator = with_eye(begun, estimator), None
     if only and begun is None:
         raise BadInput("expected a world of which some parts are to learn more; give --start with --only")
     parts = frozenset(only or Part)
-    recipe = _suited(recipe, begun, estimator, parts)
+    recipe = _suited(recipe, begun, None if estimator is None else Eye.of(estimator), parts)
     console = Console(stderr=True, highlight=False)
     known = known_labels(windows)
     if known.note:
@@ -117,16 +118,14 @@ def train_world(
     return out
 
 
-def _suited(
-    recipe: WorldRecipe, begun: World | None, estimator: Estimator | None, parts: frozenset[Part]
-) -> WorldRecipe:
-    """The recipe for what is there already: a world to go on from, or an eye."""
+def _suited(recipe: WorldRecipe, begun: World | None, eye: Eye | None, parts: frozenset[Part]) -> WorldRecipe:
+    """The recipe for what is there already: a world to go on from, or an eye for a new one."""
     network, training = recipe.network, recipe.training
     if begun is not None:
-        network, training = begun.network, gentler(training)
-    if estimator is not None:
+        network, training, eye = begun.network, gentler(training), begun.eye
+    if eye is not None:
         training = dataclasses.replace(training, motion_share=EYE_MOTION_SHARE)
-        if len(Eye.of(estimator).points) > 1:
+        if len(eye.points) > 1:
             training = dataclasses.replace(training, motion_batch=min(training.motion_batch, MANY_BATCH))
     if Part.PICTURES not in parts:
         training = moving_only(training)

@@ -60,6 +60,25 @@ def started_world(windows: Windows, network: NetworkConfig, start: World) -> Wor
     return World(spec, network, start.states, start.actions, start.usual_hwc, net, about, eye=start.eye)
 
 
+def with_eye(world: World, estimator: Estimator) -> World:
+    """A world that reads through another estimator of the same numbers; all else is its own.
+
+    Raises SpecMismatch where the world has no eye, or where one reads other numbers or scales them otherwise.
+    """
+    eye = Eye.of(estimator)
+    if world.eye is None or eye.targets.to_json() != world.eye.targets.to_json() or eye.objects != world.eye.objects:
+        raise SpecMismatch(
+            "expected an estimator of the numbers that the world's own eye reads, in the same scale, got another or a "
+            "world without an eye; train one on the dataset of the first: hiwm train-estimator"
+        )
+    require_same_view(estimator, world.spec.cameras)
+    net = make_net(world.spec, world.network, eye)
+    own = {name: tensor for name, tensor in world.net.state_dict().items() if not name.startswith("reader.")}
+    read = {f"reader.eye.{name}": tensor for name, tensor in estimator.net.state_dict().items()}
+    net.load_state_dict(own | read)
+    return dataclasses.replace(world, net=net, eye=eye)
+
+
 def shown_spec(windows: Windows) -> RobotSpec:
     """The dataset's robot spec with the cameras as they are read; raises BadInput where their sizes differ."""
     cameras = tuple(
