@@ -144,6 +144,14 @@ def test_a_better_eye_of_the_same_numbers_can_take_over(dots: Windows, estimator
         with_eye(world, dataclasses.replace(estimator, targets=targets))
 
 
+@pytest.mark.parametrize("errors", [[0.1], [float("nan")] * 7])
+def test_a_description_whose_errors_do_not_fit_is_refused(estimator: Estimator, errors: list[float]) -> None:
+    described = Eye.of(estimator).to_json()
+    assert Eye.from_json(described).errors == Eye.of(estimator).errors
+    with pytest.raises(ValueError, match="7 names"):
+        Eye.from_json(described | {"errors": errors})
+
+
 def test_an_eye_of_other_pictures_is_refused(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
     larger = dataclasses.replace(estimator, cameras=(dataclasses.replace(estimator.cameras[0], height=64),))
     with pytest.raises(SpecMismatch, match="train one on this dataset"):

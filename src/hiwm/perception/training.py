@@ -24,6 +24,8 @@ from hiwm.perception.network import EstimatorConfig, EstimatorNet
 from hiwm.perception.points import Point, find_points
 from hiwm.types import Floats
 
+LANDMARKS_FROM = 4
+"""Points from which on maps are pulled to them: a rope needs it, a block or two do not."""
 LEAST_TURN = 0.1
 """Rad: angles that go less far count no more."""
 REAL_SHARE = 0.99
@@ -141,10 +143,14 @@ def _loss(
 def _landmark_loss(
     places_bp2: Tensor, examples: Examples, index: np.ndarray[Any, np.dtype[np.int64]]
 ) -> Tensor | float:
-    """How far the first maps lie from where the truth's points are to be seen; 0 where that is not known."""
-    if examples.maps[0] is None:
+    """How far the first maps lie from where the truth's points are to be seen.
+
+    0 where that is not known, and where there are so few points that maps find them by themselves.
+    """
+    points = examples.targets.varied
+    if examples.maps[0] is None or len(points) < LANDMARKS_FROM:
         return 0.0
-    seen, points = examples.landmarks(index), examples.targets.varied
+    seen = examples.landmarks(index)
     weights = [w for point, w in zip(points, thing_weights(points), strict=True) for _ in range(landmark_count(point))]
     count = min(len(weights), places_bp2.shape[1])
     off = places_bp2[:, :count] - torch.from_numpy(seen[:, :count])

@@ -126,10 +126,12 @@ class Eye:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Eye:
-        """Rebuilds what `to_json` wrote."""
+        """Rebuilds what `to_json` wrote; raises ValueError where its parts do not fit together."""
         network = EstimatorConfig(**data["network"] | {"widths": tuple(data["network"]["widths"])})
-        objects, errors = tuple(str(name) for name in data["objects"]), data.get("errors", ())
-        return Eye(Targets.from_json(data["targets"]), objects, network, tuple(float(error) for error in errors))
+        targets, errors = Targets.from_json(data["targets"]), tuple(float(error) for error in data.get("errors", ()))
+        if len(errors) not in (0, len(targets.names)) or not np.isfinite(errors).all():
+            raise ValueError(f"{len(targets.names)} names, {len(errors)} errors, or one is not finite")
+        return Eye(targets, tuple(str(name) for name in data["objects"]), network, errors)
 
 
 class EyeReader(nn.Module):
