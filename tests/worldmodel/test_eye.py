@@ -94,6 +94,18 @@ def test_it_learns_from_the_truth_and_expects_what_an_eye_gets_wrong(
     np.testing.assert_allclose(track.noise_d.numpy() * targets.scale_k[:4], 1.48 * np.array(wrong), rtol=1e-5)
 
 
+def test_a_dataset_of_other_numbers_is_read_instead(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
+    names = ("dot_x", "dot_y", "goal_x", "goal_y")
+    other = dataclasses.replace(estimator, targets=dataclasses.replace(estimator.targets, truth=names))
+    trainer = WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=other)
+    track = trainer._read_track()
+    assert not track.noise_d.any()
+    shots = trainer.shots(np.arange(3))
+    with torch.no_grad():
+        read = trainer.net.reader(shots.pictures_bchw, shots.usual_bchw)
+    torch.testing.assert_close(track.codes_nd[:3], read, atol=2e-4, rtol=1e-4)
+
+
 def test_what_only_scenes_move_stays_where_it_was_seen(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:
     trainer = WorldTrainer(dots, TINY, SHORT, tmp_path, torch.device("cpu"), eye=estimator)
     trainer.train(Clock(600, 600, 600, steps=40), lambda line: None, lambda *scalar: None)

@@ -14,7 +14,7 @@ from rich.console import Console
 from hiwm.data.source import Source
 from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import BadInput
-from hiwm.perception.estimator import load_estimator
+from hiwm.perception.estimator import Estimator, load_estimator
 from hiwm.runfolder import full_disk_is_clear
 from hiwm.worldmodel.checkpoint import World, load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
@@ -83,10 +83,7 @@ def train_world(
     if found and not resume:
         raise BadInput(f"{out} holds a training already; give --resume to go on with it, or another --out")
     windows = open_windows(source, Offsets.span(recipe.network.past - 1, 0), size)
-    begun = None if start is None else load_world(start)
-    estimator = None if eye is None else load_estimator(eye)
-    if begun is not None and estimator is not None:
-        begun, estimator = with_eye(begun, estimator), None
+    begun, estimator = _given(start, eye)
     if only and begun is None:
         raise BadInput("expected a world of which some parts are to learn more; give --start with --only")
     parts = frozenset(only or Part)
@@ -116,6 +113,15 @@ def train_world(
     finally:
         close()
     return out
+
+
+def _given(start: Path | None, eye: Path | None) -> tuple[World | None, Estimator | None]:
+    """The world to go on from, with another eye where one is given, or the eye of a new world."""
+    estimator = None if eye is None else load_estimator(eye)
+    if start is None:
+        return None, estimator
+    begun = load_world(start)
+    return (begun if estimator is None else with_eye(begun, estimator)), None
 
 
 def _suited(recipe: WorldRecipe, begun: World | None, eye: Eye | None, parts: frozenset[Part]) -> WorldRecipe:

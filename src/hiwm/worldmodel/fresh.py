@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from hiwm.data.background import usual_pictures
+from hiwm.data.source import number_names
 from hiwm.data.windows import Windows
 from hiwm.errors import BadInput, SpecMismatch
 from hiwm.perception.estimator import Estimator
@@ -33,10 +34,19 @@ def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator |
     net, usual = make_net(spec, network, eye), usual_pictures(windows)
     if isinstance(net.reader, EyeReader) and eye is not None and estimator is not None:
         net.reader.eye.load_state_dict(estimator.net.state_dict())
-        of_table = find_maps(windows, estimator.object_points, usual, np.arange(len(windows)))[0]
-        if net.painter.placed and of_table is not None:
-            _set_places(net.painter, eye, of_table, spec.cameras[0])
+        if net.painter.placed and says_truth_of(windows, eye):
+            of_table = find_maps(windows, estimator.object_points, usual, np.arange(len(windows)))[0]
+            if of_table is not None:
+                _set_places(net.painter, eye, of_table, spec.cameras[0])
     return World(spec, network, states, actions, usual, net, {}, eye=eye)
+
+
+def says_truth_of(windows: Windows, eye: Eye) -> bool:
+    """Whether a dataset's truth has the numbers that an eye reads, by name and in their order."""
+    described = windows.source.features.get("truth")
+    if described is None:
+        return False
+    return tuple(number_names("truth", described.get("names"), int(described["shape"][0]))) == eye.targets.truth
 
 
 def _set_places(painter: Painter, eye: Eye, of_table: PictureMap, camera: CameraSpec) -> None:

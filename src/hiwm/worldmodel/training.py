@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from hiwm.data.precision import fast_arithmetic
-from hiwm.data.source import number_names
 from hiwm.data.windows import Indices, Offsets, Windows, kept_out
 from hiwm.errors import BadDataset, BadInput, StageFailed
 from hiwm.perception.estimator import Estimator
@@ -30,7 +29,7 @@ from hiwm.worldmodel.checkpoint import World, make_net, save_world
 from hiwm.worldmodel.clips import ClipMaker, Clips, as_pictures
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.descent import Descent
-from hiwm.worldmodel.fresh import fresh_world, started_world
+from hiwm.worldmodel.fresh import fresh_world, says_truth_of, started_world
 from hiwm.worldmodel.motions import Track, fit_scales, motion_loss, moving_weights, read_all
 from hiwm.worldmodel.pictures import Shots, noisy_codes, picture_loss
 from hiwm.worldmodel.resume import load_training, save_training
@@ -209,7 +208,7 @@ class WorldTrainer:
         self.net.painter.load_state_dict(self.world.net.painter.state_dict())
         columns, placed, steps = self.windows.columns, self.world.network.placed, self.config.own_steps
         eye, noise, sizes = self.world.eye, torch.zeros(self.world.network.code), None
-        if eye is not None and columns.truth_nk is not None and self._truth_names() == eye.targets.truth:
+        if eye is not None and columns.truth_nk is not None and says_truth_of(self.windows, eye):
             codes = torch.from_numpy(eye.codes_of(columns.truth_nk)).to(self.device)
             noise = torch.from_numpy(eye.noise)
         else:
@@ -227,11 +226,6 @@ class WorldTrainer:
             moving_weights(codes, placed, starts, steps),
             noise.to(self.device),
         )
-
-    def _truth_names(self) -> tuple[str, ...]:
-        """Of the dataset's truth, which is there."""
-        described = self.windows.source.features["truth"]
-        return tuple(number_names("truth", described.get("names"), int(described["shape"][0])))
 
     def _read_codes(self) -> Tensor:
         """(N, code) of all frames, from disk where they have been read before."""
