@@ -112,10 +112,16 @@ def test_every_group_is_measured(figures: dict[str, Any]) -> None:
     assert figures["long"]["simulator"]["seen_whole"]["value"] > 0.5
 
 
-def test_only_what_is_asked_for_is_measured(folders: Folders) -> None:
-    plan = dataclasses.replace(PLAN, groups=("long", "success"), long_steps=0)
-    found = bench_world(DOT_TASK, folders.world, folders.estimator, plan, show=False)
-    assert {"kinds", "trust", *GROUPS} & set(found) == {"success"}
+def test_only_what_is_asked_for_is_measured_and_kept_after_each_group(folders: Folders) -> None:
+    kept: list[set[str]] = []
+
+    def keep(figures: dict[str, Any]) -> None:
+        kept.append(set(figures) & {"kinds", "trust", *GROUPS})
+
+    plan = dataclasses.replace(PLAN, groups=("long", "success", "speed"), long_steps=0)
+    found = bench_world(DOT_TASK, folders.world, folders.estimator, plan, show=False, keep=keep)
+    assert kept == [set(), {"speed"}, {"speed", "success"}]
+    assert {"kinds", "trust", *GROUPS} & set(found) == kept[-1]
 
 
 def test_the_first_picture_is_wrong_by_the_displacement_and_the_simulator_is_not(figures: dict[str, Any]) -> None:

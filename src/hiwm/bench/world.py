@@ -6,8 +6,9 @@ Each group of figures is a function of its own, and a key of the result.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,13 @@ def bench_world(
     plan: Plan,
     sheets: Path | None = None,
     show: bool = True,
+    keep: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Measures what the plan asks for: scripts' actions of held-out episodes in the simulator, the world and baselines.
 
     In every clip the object is displaced by at least 10 % of the workspace (see WORKSPACE) at the end. sheets: folder
-    for a contact sheet of each kind and a reliability plot. show: progress bars.
+    for a contact sheet of each kind and a reliability plot. show: progress bars. keep: gets all figures so far,
+    at the start and after each group, as a group can take half an hour.
 
     Errors are read from pictures by the estimator, so the row of the simulator's own pictures is the estimator's error.
     An object that is not seen whole counts as not having moved (see ClipFigures); a turn counts as the displacement of
@@ -61,19 +64,23 @@ def bench_world(
     dynamics = task.open()
     try:
         require_fit(task, dynamics.spec, world.spec, estimator)
-        bench = Bench(task, dynamics, world, estimator, ruler_of(dynamics.spec, estimator), plan, show)
-        groups = _measure_groups(bench, sheets)
+        ruler = ruler_of(dynamics.spec, estimator)
+        figures: dict[str, Any] = {
+            "task": task.name,
+            "world": {"folder": world_folder.name, "about": world.world.about},
+            "estimator": {"folder": estimator_folder.name, "about": estimator.about},
+            "steps": plan.steps,
+            "seed": plan.seed,
+            "workspace": {"width": ruler.workspace, "unit": ruler.unit, "lever": LEVER * ruler.workspace},
+        }
+        bench = Bench(task, dynamics, world, estimator, ruler, plan, show)
+        for group in chain([{}], _measure_groups(bench, sheets)):
+            figures |= group
+            if keep is not None:
+                keep(figures)
     finally:
         dynamics.close()
-    return {
-        "task": task.name,
-        "world": {"folder": world_folder.name, "about": world.world.about},
-        "estimator": {"folder": estimator_folder.name, "about": estimator.about},
-        "steps": plan.steps,
-        "seed": plan.seed,
-        "workspace": {"width": bench.ruler.workspace, "unit": bench.ruler.unit, "lever": LEVER * bench.ruler.workspace},
-        **groups,
-    }
+    return figures
 
 
 def setting_of(world: World) -> Setting:
@@ -118,23 +125,22 @@ def clip_figures(bench: Bench, found: Found, sheets: Path | None) -> dict[str, A
     }
 
 
-def _measure_groups(bench: Bench, sheets: Path | None) -> dict[str, Any]:
+def _measure_groups(bench: Bench, sheets: Path | None) -> Iterator[dict[str, Any]]:
     """The groups of the plan, those that need clips first; a long run of 0 steps is none."""
-    wanted, figures = bench.plan.groups, dict[str, Any]()
+    wanted = bench.plan.groups
     if {"clips", "actions", "speed"} & set(wanted):
         found = _find(bench)
         clips = [clip for some in found.values() for clip in some]
         if "clips" in wanted:
-            figures |= clip_figures(bench, found, sheets)
-        if "actions" in wanted:
-            figures["actions"] = action_figures(bench, clips)
+            yield clip_figures(bench, found, sheets)
         if "speed" in wanted:
-            figures["speed"] = speed_figures(bench.world, clips[0])
+            yield {"speed": speed_figures(bench.world, clips[0])}
+        if "actions" in wanted:
+            yield {"actions": action_figures(bench, clips)}
     if "success" in wanted:
-        figures["success"] = success_figures(bench)
+        yield {"success": success_figures(bench)}
     if "long" in wanted and bench.plan.long_steps:
-        figures["long"] = long_figures(bench)
-    return figures
+        yield {"long": long_figures(bench)}
 
 
 def _find(bench: Bench) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,7 +97,7 @@ def world(
         seed: Another seed takes other moments of the episodes and other noise.
         threads: Threads of the processor; by default as many as there are cores.
         sheets: Folder for contact sheets of simulator, world and frozen object, and for the plot of trust.
-        json: File for the figures.
+        json: File for the figures, written after each group.
     """
     _require_some("--clips", clips)
     import torch
@@ -118,9 +119,8 @@ def world(
     world = find_world(world)
     shown_task = load_task(task, setting_of(load_world(world)))
     plan = Plan(clips, steps, episodes, long_steps, seed, only or GROUPS)
-    figures = bench_world(shown_task, world, estimator, plan, sheets)
-    if json is not None:
-        write_json(json, figures)
+    keep = None if json is None else partial(write_json, json)
+    figures = bench_world(shown_task, world, estimator, plan, sheets, keep=keep)
     if "kinds" in figures:
         Console().print(world_table(figures))
     Console().print(groups_table(figures))
