@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from hiwm import runfolder
-from hiwm.errors import OutOfSpace
+from hiwm.errors import BadInput, OutOfSpace
 
 
 class Killed(BaseException):
@@ -139,3 +140,17 @@ def test_other_errors_of_the_system_pass_through() -> None:
 def test_a_really_full_device_is_one_line() -> None:
     with pytest.raises(OutOfSpace), runfolder.full_disk_is_clear("writing a test"), open("/dev/full", "wb") as file:
         file.write(b"x")
+
+
+def test_only_one_is_in_a_folder_and_what_it_started_counts(tmp_path: Path) -> None:
+    """The lock goes with the last process that holds it, not with the first."""
+    with runfolder.only_one(tmp_path / "run", "hiwm run") as lock:
+        started = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
+        with pytest.raises(BadInput, match="another hiwm run, or what one has started, is at work"):
+            runfolder.only_one(tmp_path / "run", "hiwm run").__enter__()
+    with pytest.raises(BadInput), runfolder.only_one(tmp_path / "run", "hiwm run"):
+        pass
+    started.kill()
+    started.wait()
+    with runfolder.only_one(tmp_path / "run", "hiwm run"):
+        pass

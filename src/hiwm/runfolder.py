@@ -6,6 +6,7 @@ A stage builds its folder beside the final place and moves it there when it is w
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hiwm.errors import OutOfSpace
+from hiwm.errors import BadInput, OutOfSpace
 
 
 def hiwm_home() -> Path:
@@ -45,6 +46,23 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object."""
     data: dict[str, Any] = json.loads(path.read_text())
     return data
+
+
+@contextmanager
+def only_one(folder: Path, command: str) -> Iterator[int]:
+    """Keeps a second process out of a folder, which is made; raises BadInput where one is at work.
+
+    Yields the lock's file descriptor: a process that is started with it holds the lock too, until it has ended.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(
+                f"another {command}, or what one has started, is at work in {folder}; wait for it, or end it"
+            ) from error
+        yield lock.fileno()
 
 
 def replace_folder(built: Path, place: Path) -> None:

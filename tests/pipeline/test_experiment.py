@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from hiwm.cli.app import main
-from hiwm.errors import StageFailed
+from hiwm.errors import BadInput, StageFailed
 from hiwm.pipeline.experiment import run_experiment
 from hiwm.pipeline.experiment_plan import Given
 from hiwm.recipes.loading import load_recipe
-from hiwm.runfolder import read_json
+from hiwm.runfolder import only_one, read_json
 
 GIVEN = Given("push_t", workers=0)
 ORDER = [
@@ -49,6 +49,12 @@ def test_every_stage_in_order_and_none_twice(tmp_path: Path, hiwm_home: Path) ->
     assert third.commands == []
     _check(read_json(run / "report" / "report.json"))
     assert page.read_text().count("<section>") >= 8
+
+
+def test_two_at_once_in_one_folder_are_refused(tmp_path: Path) -> None:
+    """A second one would make the same stages into the same folders."""
+    with only_one(tmp_path, "hiwm run"), pytest.raises(BadInput, match="at work"):
+        run_experiment(GIVEN, load_recipe("push_t", "tiny"), tmp_path, Here())
 
 
 def _check(found: dict[str, object]) -> None:

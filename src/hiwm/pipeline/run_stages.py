@@ -56,16 +56,19 @@ class Stage:
     resume: bool = False
 
 
-def run_command(arguments: Sequence[str], log: Path | None = None, threads: int | None = None) -> int:
+def run_command(
+    arguments: Sequence[str], log: Path | None = None, threads: int | None = None, lock: int | None = None
+) -> int:
     """In a process of its own, whose output goes to the screen, or behind what is in `log`.
 
-    threads: of each of its processes; None leaves that to the libraries.
+    threads: of each of its processes; None leaves that to the libraries. lock: a file descriptor that it holds too.
     """
     command = [sys.executable, "-m", "hiwm.cli.app", *arguments]
     with nullcontext() if log is None else log.open("ab") as said:
         environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
         environment |= os.environ | {"PYTHONUNBUFFERED": "1"}
-        return subprocess.run(command, env=environment, stdout=said, stderr=said, check=False).returncode
+        held = () if lock is None else (lock,)
+        return subprocess.run(command, env=environment, stdout=said, stderr=said, pass_fds=held, check=False).returncode
 
 
 class StageRunner:
