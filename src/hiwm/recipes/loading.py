@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hiwm.errors import UnknownName
-from hiwm.recipes import push_t
+from hiwm.recipes import fold_towel, push_t
 from hiwm.recipes.experiment import ExperimentRecipe, usual_demo, usual_full, usual_short, usual_tiny
 
 USUAL = {"full": usual_full, "short": usual_short, "demo": usual_demo, "tiny": usual_tiny}
 RECIPES: dict[str, dict[str, Callable[[], ExperimentRecipe]]] = {
     "push_t": {"full": push_t.full, "short": push_t.short, "demo": push_t.demo, "tiny": push_t.tiny},
     "route_rope": USUAL,
-    "fold_towel": USUAL,
+    "fold_towel": USUAL | {"full": fold_towel.full},
 }
 
 
