@@ -81,10 +81,11 @@ def test_a_budget_begins_no_more_than_it_has_steps_for(tmp_path: Path) -> None:
     left: list[Desk] = []
     desks = (Desk(session, toy_operator(), TO_THE_END, STARTS) for session in sessions)
     budget = Budget(25)
-    work(desks, toy_operator(), Drift(), ToyDynamics(), 2, budget, left.append)
+    work(desks, toy_operator(), Drift(), ToyDynamics(), 8, budget, left.append)
     steered = sum(desk.steered for desk in left)
     assert budget.spent == steered
-    assert 25 <= steered < 25 + 2 * 20
+    longest = max(len(correction.nodes) for session in sessions for correction in session.corrections())
+    assert 25 <= steered < 25 + 2 * longest, "a whole batch does not begin at once"
     assert len(left) < len(sessions), "no further session was taken"
     for session in sessions:
         session.close()

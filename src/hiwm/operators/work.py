@@ -11,6 +11,9 @@ from hiwm.operators.scripted import ScriptedOperator
 from hiwm.rollout import advance
 from hiwm.types import Floats
 
+EXPECTED = 60
+"""Steps of a correction, before any has ended."""
+
 
 class Budget:
     """How many steps may be steered in all; None for any number.
@@ -26,7 +29,7 @@ class Budget:
         """Whether another correction may begin."""
         if self.steps is None:
             return True
-        mean = self.spent / self.corrections if self.corrections else 0.0
+        mean = self.spent / self.corrections if self.corrections else EXPECTED
         open_steps = sum(max(mean, steered) for steered in self._under_way.values())
         return self.spent + open_steps < self.steps
 
@@ -59,6 +62,8 @@ def work(
     more = True
     while more or waiting or at:
         while len(at) < batch and (waiting or more):
+            if at and not budget.allows():
+                break  # those under way may take fewer steps than is expected of them
             desk = waiting.popleft() if waiting else next(desks, None)
             if desk is None:
                 more = False
