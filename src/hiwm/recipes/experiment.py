@@ -82,17 +82,20 @@ class ExperimentRecipe:
     world: Budget = field(default_factory=lambda: Budget(minutes=240))
 
 
-def usual_full() -> ExperimentRecipe:
-    """The experiment once, with one round and without looks and further base policies; an hour or two on two cores.
+def usual_full(demos: int, share: float) -> ExperimentRecipe:
+    """The experiment once, with one round and without looks and further base policies; an hour on two cores.
+
+    demos: so few that the base policy needs help; an eye reads the pictures for it, and after a few more it fails no
+    longer. share: see Round; a fifth of so few demonstrations would be a handful of corrections.
 
     Trainings are counted in steps, as those of `push_t`.
     """
     return ExperimentRecipe(
         name="full",
-        data=Data(demos=250, failures=180, edges=40),
-        base=Budget(steps=6000),
-        post=Budget(steps=3000),
-        rounds=(Round(200, 0.20, per_state=3),),
+        data=Data(demos, failures=180, edges=40),
+        base=Budget(steps=2000),
+        post=Budget(steps=1500),
+        rounds=(Round(100, share),),
         controls=("longer", "closed", "untargeted"),
         eval_scenes=100,
         estimator=Budget(minutes=15),
