@@ -14,7 +14,7 @@ from hiwm.data.precision import processor_has_bf16
 from hiwm.data.source import open_source
 from hiwm.data.windows import Offsets, Windows, open_windows
 from hiwm.errors import SpecMismatch
-from hiwm.perception.estimator import Estimator
+from hiwm.perception.estimator import Estimator, rescaled
 from hiwm.perception.network import EstimatorConfig
 from hiwm.perception.training import EstimatorTraining, train_estimator
 from hiwm.types import Observation
@@ -151,9 +151,27 @@ def test_a_better_eye_of_the_same_numbers_can_take_over(dots: Windows, estimator
     assert all(
         torch.equal(a, b) for a, b in zip(world.net.motion.parameters(), changed.net.motion.parameters(), strict=True)
     )
-    targets = dataclasses.replace(estimator.targets, scale_k=2 * estimator.targets.scale_k)
-    with pytest.raises(SpecMismatch, match="in the same scale"):
-        with_eye(world, dataclasses.replace(estimator, targets=targets))
+    other = dataclasses.replace(estimator.targets, state=tuple(f"{name}_" for name in estimator.targets.state))
+    with pytest.raises(SpecMismatch, match="of the numbers that the world's own eye reads"):
+        with_eye(world, dataclasses.replace(estimator, targets=other))
+
+
+def test_an_eye_of_another_dataset_gives_codes_in_the_scale_of_the_world(dots: Windows, estimator: Estimator) -> None:
+    """What its network gives is scaled by the mean and the spread of its own dataset."""
+    ours = estimator.targets
+    targets = dataclasses.replace(ours, mean_k=ours.mean_k + 0.1, scale_k=2 * ours.scale_k)
+    wider = rescaled(estimator, targets)
+    pictures = torch.rand(2, 3, 32, 32)
+    values, wide = estimator.net(pictures)[0], wider.net(pictures)[0]
+    assert not torch.allclose(values, wide)
+    torch.testing.assert_close(
+        torch.from_numpy(ours.decode(values.detach().numpy())), torch.from_numpy(targets.decode(wide.detach().numpy()))
+    )
+    world = fresh_world(dots, TINY, estimator)
+    changed = with_eye(world, wider)
+    assert changed.eye is not None
+    assert changed.eye.to_json() == Eye.of(estimator).to_json()
+    torch.testing.assert_close(changed.net.reader(pictures, pictures), world.net.reader(pictures, pictures))
 
 
 @pytest.mark.parametrize("errors", [[0.1], [float("nan")] * 7])

@@ -6,6 +6,7 @@ ever read.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,18 @@ def make_net(cameras: Sequence[CameraSpec], targets: Targets, config: EstimatorC
     camera = cameras[0]
     net = EstimatorNet(config, 3 * len(cameras), camera.height, camera.width, targets.width)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def rescaled(estimator: Estimator, targets: Targets) -> Estimator:
+    """The same estimator with numbers of the same names in the scale of other targets; raises ValueError for others."""
+    if (targets.truth, targets.state) != (estimator.targets.truth, estimator.targets.state):
+        raise ValueError("targets of other names")
+    net = copy.deepcopy(estimator.net)
+    factor, offset = (torch.from_numpy(part) for part in estimator.targets.into(targets))
+    with torch.no_grad():
+        net.numbers.weight.mul_(factor[:, None])
+        net.numbers.bias.mul_(factor).add_(offset)
+    return dataclasses.replace(estimator, targets=targets, net=net)
 
 
 def save_estimator(folder: Path, estimator: Estimator) -> None:

@@ -69,6 +69,18 @@ class Targets:
         turns = [len(plain) + angles.index(k) for k in columns if k in angles]
         return (*places, *turns, *(k + len(angles) for k in turns))
 
+    def into(self, other: Targets) -> tuple[Floats, Floats]:
+        """(M,) factors and offsets that turn a row encoded here into the same numbers encoded by `other`, of the same
+        names; numbers that never move there become 0.
+        """
+        plain = ~self._angle_k
+        moves = other.scale_k[plain] > 0
+        per = np.where(moves, 1 / np.where(moves, other.scale_k[plain], 1), 0)
+        turns = np.ones(2 * int(self._angle_k.sum()))
+        factor = np.concatenate([self.scale_k[plain] * per, turns])
+        offset = np.concatenate([(self.mean_k - other.mean_k)[plain] * per, 0 * turns])
+        return factor.astype(np.float32), offset.astype(np.float32)
+
     def spread(self, weight_k: Floats) -> Floats:
         """(M,) the weights of the K numbers for an encoded row; an angle's counts for its sine and its cosine."""
         angle = self._angle_k

@@ -11,7 +11,7 @@ from hiwm.data.background import usual_pictures
 from hiwm.data.source import number_names
 from hiwm.data.windows import Windows
 from hiwm.errors import BadInput, SpecMismatch
-from hiwm.perception.estimator import Estimator
+from hiwm.perception.estimator import Estimator, rescaled
 from hiwm.perception.examples import find_maps
 from hiwm.perception.places import PictureMap
 from hiwm.spec import CameraSpec, RobotSpec
@@ -73,20 +73,30 @@ def started_world(windows: Windows, network: NetworkConfig, start: World) -> Wor
 def with_eye(world: World, estimator: Estimator) -> World:
     """A world that reads through another estimator of the same numbers; all else is its own.
 
-    Raises SpecMismatch where the world has no eye, or where one reads other numbers or scales them otherwise.
+    Raises SpecMismatch where the world has no eye, or where one reads other numbers.
     """
-    eye = Eye.of(estimator)
-    if world.eye is None or eye.targets.to_json() != world.eye.targets.to_json() or eye.objects != world.eye.objects:
+    if world.eye is None or not _reads_alike(world.eye, estimator):
         raise SpecMismatch(
-            "expected an estimator of the numbers that the world's own eye reads, in the same scale, got another or a "
-            "world without an eye; train one on the dataset of the first: hiwm train-estimator"
+            "expected an estimator of the numbers that the world's own eye reads, got another or a world without an "
+            "eye; train one on the dataset of the first, or on one that holds it: hiwm train-estimator"
         )
     require_same_view(estimator, world.spec.cameras)
+    estimator = rescaled(estimator, world.eye.targets)
+    eye = Eye.of(estimator)
     net = make_net(world.spec, world.network, eye)
     own = {name: tensor for name, tensor in world.net.state_dict().items() if not name.startswith("reader.")}
     read = {f"reader.eye.{name}": tensor for name, tensor in estimator.net.state_dict().items()}
     net.load_state_dict(own | read)
     return dataclasses.replace(world, net=net, eye=eye)
+
+
+def _reads_alike(eye: Eye, estimator: Estimator) -> bool:
+    """Whether an estimator reads what an eye reads, in whatever scale."""
+    ours, theirs = eye.targets, estimator.targets
+    return (
+        (ours.truth, ours.state, eye.objects) == (theirs.truth, theirs.state, estimator.objects)
+        and ours.varied == theirs.varied
+    )  # fmt: skip
 
 
 def shown_spec(windows: Windows) -> RobotSpec:
