@@ -85,7 +85,7 @@ def test_a_budget_begins_no_more_than_it_has_steps_for(tmp_path: Path) -> None:
     steered = sum(desk.steered for desk in left)
     assert budget.spent == steered
     longest = max(len(correction.nodes) for session in sessions for correction in session.corrections())
-    assert 25 <= steered < 25 + 2 * longest, "a whole batch does not begin at once"
+    assert 25 <= steered < 25 + longest, "a whole batch does not begin at once"
     assert len(left) < len(sessions), "no further session was taken"
     for session in sessions:
         session.close()

@@ -11,27 +11,26 @@ from hiwm.operators.scripted import ScriptedOperator
 from hiwm.rollout import advance
 from hiwm.types import Floats
 
-EXPECTED = 60
-"""Steps of a correction, before any has ended."""
+EXPECTED = 90
+"""Steps that a correction under way is expected to take: as many as an operator steers at a time, at most."""
 
 
 class Budget:
     """How many steps may be steered in all; None for any number.
 
-    A correction is not begun where those under way are expected, by the mean so far, to use it up.
+    A correction is not begun where those under way may use it up.
     """
 
-    def __init__(self, steps: int | None, spent: int = 0, corrections: int = 0) -> None:
-        self.steps, self.spent, self.corrections = steps, spent, corrections
+    def __init__(self, steps: int | None, spent: int = 0) -> None:
+        self.steps, self.spent = steps, spent
         self._under_way: dict[int, int] = {}
 
     def allows(self) -> bool:
         """Whether another correction may begin."""
         if self.steps is None:
             return True
-        mean = self.spent / self.corrections if self.corrections else EXPECTED
-        open_steps = sum(max(mean, steered) for steered in self._under_way.values())
-        return self.spent + open_steps < self.steps
+        # Not by their mean so far: those that are given up soon end first.
+        return self.spent + sum(max(EXPECTED, steered) for steered in self._under_way.values()) < self.steps
 
     def follow(self, desk: Desk, before: int) -> None:
         """What the correction that is under way at a desk has taken so far; `before`: steered there until it began."""
@@ -40,7 +39,6 @@ class Budget:
     def settle(self, desk: Desk) -> None:
         """It has ended."""
         self.spent += self._under_way.pop(id(desk))
-        self.corrections += 1
 
 
 def work(

@@ -206,7 +206,7 @@ def _work_through(
     for folder in (SESSIONS, WORK):
         (out / folder).mkdir(exist_ok=True)
     done = report_of(out)
-    budget = Budget(order.steps, done.steered, sum(done.outcomes.values()))
+    budget = Budget(order.steps, done.steered)
     missing = [place for place in places if not (out / SESSIONS / place.session.name).exists()]
     if not missing or not budget.allows():
         return
