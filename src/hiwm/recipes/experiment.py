@@ -83,9 +83,9 @@ class ExperimentRecipe:
 
 
 def usual_full(demos: int, share: float) -> ExperimentRecipe:
-    """The experiment once, with one round and without looks and further base policies; an hour on two cores.
+    """The experiment once, with one round and without looks and further base policies; an hour or two on two cores.
 
-    demos: so few that the base policy needs help; an eye reads the pictures for it, and after a few more it fails no
+    demos: so few that the base policy needs help; an eye reads the pictures for it, and after many it fails no
     longer. share: see Round; a fifth of so few demonstrations would be a handful of corrections.
 
     Trainings are counted in steps, as those of `push_t`.
