@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from hiwm.interfaces import Dynamics, Policy
 from hiwm.operators.desk import Desk
+from hiwm.operators.habits import Habits
 from hiwm.operators.scripted import ScriptedOperator
 from hiwm.rollout import advance
 from hiwm.types import Floats
 
-EXPECTED = 90
+EXPECTED = Habits().steered
 """Steps that a correction under way is expected to take: as many as an operator steers at a time, at most."""
 
 
