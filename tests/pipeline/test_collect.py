@@ -132,6 +132,7 @@ def test_larger_numbers_extend(collected: Path, copied: Path) -> None:
         ({"seed": 1}, "collected with seed 0, now seed 1"),
         ({"task": replace(TOY_TASK, name="other")}, "collected with task toy, now task other"),
         ({"task": replace(TOY_TASK, look="dark")}, "collected with look plain, now look dark"),
+        ({"task": replace(TOY_TASK, mistakes=("slip",))}, r"collected with mistakes \[\], now mistakes \['slip'\]"),
         ({"demos": 3}, "4 demos, 2 failures, 1 edges, which is more than the 3 demos"),
         ({"demos": 5, "spec": replace(TOY_SPEC, fps=20)}, "another robot spec"),
     ],

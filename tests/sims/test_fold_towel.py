@@ -196,7 +196,7 @@ def test_a_step_never_edits_a_state(dynamics: MujocoDynamics, demos: list[Path])
 
 def test_mistakes_occur_are_named_and_are_sometimes_recovered_from(dynamics: MujocoDynamics) -> None:
     scenes = [Scene("fold_towel", "eval", i) for i in range(12)]
-    paths = _episodes(dynamics, Unsteadiness(mistakes=True), scenes)
+    paths = _episodes(dynamics, Unsteadiness(mistakes=FoldTowelExpert.mistakes), scenes)
     made = [{node.memory.lapse for node in path} - {""} for path in paths]
     assert set().union(*made) == set(FoldTowelExpert.mistakes)
     ended_well = [bool(path[-1].reading.success) for path in paths]

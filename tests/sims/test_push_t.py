@@ -154,7 +154,7 @@ def test_the_expert_does_the_same_in_the_same_scene() -> None:
 
 
 def test_mistakes_are_made_named_and_partly_made_good() -> None:
-    paths = _episodes(Unsteadiness(mistakes=True), range(24))
+    paths = _episodes(Unsteadiness(mistakes=PushTExpert.mistakes), range(24))
     failed = [not path[-1].reading.success for path in paths]
     assert 6 <= sum(failed) <= 18
     lapses = {node.memory.lapse for path in paths for node in path}

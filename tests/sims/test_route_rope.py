@@ -5,13 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hiwm.errors import UnknownName
 from hiwm.rollout import Path, advance, first_nodes, run
 from hiwm.sims.looks import load_look
 from hiwm.sims.mujoco_dynamics import TOP_128, MujocoDynamics
 from hiwm.sims.route_rope import LENGTH_M, PEG_TOP_M, RADIUS_M, SEGMENT_M, RouteRope, crossings, distance_m, threaded
 from hiwm.sims.route_rope_expert import RouteRopeExpert
 from hiwm.sims.script import ExpertDriver, Skill, Unsteadiness
-from hiwm.types import Doubles, Observation, Scene
+from hiwm.sims.task import Setting
+from hiwm.sims.tasks import load_task
+from hiwm.types import Doubles, Kind, Observation, Scene
 
 TOP = "observation.images.top"
 HOME = RouteRope().home.astype(np.float32)
@@ -166,12 +169,25 @@ def test_a_step_never_edits_a_state(dynamics: MujocoDynamics, demos: list[Path])
 
 def test_mistakes_occur_are_named_and_are_sometimes_recovered_from(dynamics: MujocoDynamics) -> None:
     scenes = [Scene("route_rope", "train", i) for i in range(10)]
-    paths = _episodes(dynamics, Unsteadiness(mistakes=True), scenes)
+    paths = _episodes(dynamics, Unsteadiness(mistakes=RouteRopeExpert.mistakes), scenes)
     made = [{node.memory.lapse for node in path} - {""} for path in paths]
     assert set().union(*made) == set(RouteRopeExpert.mistakes)
     ended_well = [bool(path[-1].reading.success) for path in paths]
     assert not all(ended_well)
     assert any(names and good and len(path) > 100 for names, good, path in zip(made, ended_well, paths, strict=True))
+
+
+def test_failures_can_be_of_chosen_mistakes() -> None:
+    task = load_task("route_rope", Setting(mistakes=("missed_grasp",)))
+    dynamics = task.open()
+    try:
+        scenes = [Scene("route_rope", "train", i) for i in range(4)]
+        paths = run(task.script(Kind.FAILURE), dynamics, scenes, 60, lambda path: False)
+    finally:
+        dynamics.close()
+    assert {node.memory.lapse for path in paths for node in path} == {"", "missed_grasp"}
+    with pytest.raises(UnknownName, match="no mistake is called 'sneezing'"):
+        load_task("route_rope", Setting(mistakes=("sneezing",)))
 
 
 def test_the_expert_goes_on_from_where_somebody_else_dropped_the_rope(dynamics: MujocoDynamics) -> None:

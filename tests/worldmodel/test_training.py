@@ -13,7 +13,7 @@ import torch
 from hiwm.data.windows import Windows
 from hiwm.errors import BadCheckpoint, BadDataset, BadInput, StageFailed
 from hiwm.worldmodel.checkpoint import load_world
-from hiwm.worldmodel.motions import motion_loss
+from hiwm.worldmodel.motions import MOST_OFF, motion_loss
 from hiwm.worldmodel.net import WorldNet
 from hiwm.worldmodel.network import make_silent
 from hiwm.worldmodel.pictures import noisy_codes, picture_loss
@@ -65,6 +65,18 @@ def test_both_losses_fall(windows: Windows, tmp_path: Path) -> None:
     still = copy.deepcopy(trainer.net)
     make_silent(still.motion.last)
     assert moved(trainer.net) < 0.9 * moved(still)
+
+
+def test_rollouts_that_were_far_off_are_drawn_more_often(windows: Windows, make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(Path())
+    track, rng = trainer._read_track(), np.random.default_rng(0)
+    hard, easy = track.starts[:20], track.starts[20:]
+    track.found(easy, torch.full((len(easy),), 0.001))
+    track.found(hard, torch.full((len(hard),), 9.0))
+    drawn = track.draw(4000, rng)
+    share = np.isin(drawn, hard).mean()
+    expected = 0.3 * 20 / len(track.starts) + 0.7 * 20 * MOST_OFF / (20 * MOST_OFF + 0.001 * len(easy))
+    assert share == pytest.approx(expected, abs=0.04)
 
 
 def test_it_resumes_with_everything(make_trainer: MakeTrainer, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def collect(
     look: str = "plain",
     cameras: tuple[str, ...] = ("top",),
     size: int | None = None,
+    mistakes: tuple[str, ...] = (),
 ) -> None:
     """Collect a dataset of a simulated task; the same command again goes on where it was stopped.
 
@@ -47,12 +48,13 @@ def collect(
         look: How the scene looks: plain, appearance, background, distractors, light, camera or all.
         cameras: Which cameras see it: top, angle.
         size: Side of the square pictures in pixels; by default 128 (gym_pusht: 96).
+        mistakes: Of which lapses failures have some, for example missed_grasp; by default any.
     """
     from hiwm.pipeline.collect import collect as run_collect
     from hiwm.sims.task import Setting
     from hiwm.sims.tasks import load_task
 
-    source = partial(load_task, task, Setting(look, cameras, size))
+    source = partial(load_task, task, Setting(look, cameras, size, mistakes))
     report = run_collect(source, out, demos=demos, failures=failures, edges=edges, workers=workers, seed=seed)
     for kind, count in report.counts.items():
         print(f"{kind:<8} {count:>6} episodes, {report.successes[kind]} end in success")

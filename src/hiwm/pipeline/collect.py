@@ -101,7 +101,7 @@ def collect(
     if workers < 0 or part_episodes < 1:
         raise BadInput(f"expected workers >= 0 and part_episodes >= 1, got {workers} and {part_episodes}")
     loaded = load(task)
-    plan = Plan(loaded.name, seed, counts, loaded.look)
+    plan = Plan(loaded.name, seed, counts, loaded.look, loaded.mistakes)
     with episode_bar() if progress else nullcontext(_unwatched) as watch:
         return run_plan(plan, task, out.absolute(), workers, part_episodes, watch)
 
@@ -131,7 +131,7 @@ def run_plan(plan: Plan, task: TaskSource, out: Path, workers: int, part_episode
         sources = ([out] if old is not None else []) + [work.part_folder(part) for part in work.done_parts()]
         joined: Joined = _result(submit(Worker.join, sources), "joining the parts", work)
         report = _report(joined, spent, time.monotonic() - began)
-        figures = report.to_json() | {"seed": plan.seed, "look": plan.look} | _versions()
+        figures = report.to_json() | plan.identity | _versions()
         write_sidecar(work.joined, about.spec, plan.task, collected=figures)
         replace_folder(work.joined, out)
         work.remove()

@@ -86,12 +86,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for: so many episodes of each kind of a task in a look."""
+    """What is asked for: so many episodes of each kind of a task in a look, failures with these mistakes or any."""
 
     task: str
     seed: int
     counts: Counts
     look: str = "plain"
+    mistakes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seed < 0 or min(self.counts.values()) < 0 or sum(self.counts.values()) == 0:
@@ -103,7 +104,7 @@ class Plan:
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for episodes to belong together."""
-        return {"task": self.task, "look": self.look, "seed": self.seed}
+        return {"task": self.task, "look": self.look, "seed": self.seed, "mistakes": list(self.mistakes)}
 
     @property
     def total(self) -> int:
@@ -112,7 +113,8 @@ class Plan:
 
     def require_extends(self, other: Mapping[str, Any], counts: Counts, where: Path) -> None:
         """Raises BadInput unless this plan is another with the same or more episodes; `where` holds the other."""
-        wrong = {name: (other[name], mine) for name, mine in self.identity.items() if other[name] != mine}
+        older = {"mistakes": []} | dict(other)  # before mistakes could be chosen, nothing was written of them
+        wrong = {name: (older[name], mine) for name, mine in self.identity.items() if older[name] != mine}
         if wrong:
             was = ", ".join(f"{name} {theirs}" for name, (theirs, _) in wrong.items())
             now = ", ".join(f"{name} {mine}" for name, (_, mine) in wrong.items())

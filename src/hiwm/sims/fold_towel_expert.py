@@ -10,7 +10,7 @@ import numpy as np
 
 from hiwm.errors import BadInput
 from hiwm.sims.fold_towel import FoldTowel
-from hiwm.sims.script import Skill, WayPoint
+from hiwm.sims.script import Skill, WayPoint, log_uniform
 from hiwm.sims.towel_moves import OPEN, aims, carry_over, grasp, hover, let_go, spread, unfold
 from hiwm.sims.towel_sheet import Flags, Hands, Sheet
 from hiwm.types import Doubles, Observation
@@ -84,11 +84,11 @@ def _some_hands(rng: np.random.Generator) -> Flags:
 
 
 def _slip(holding: Flags, rng: np.random.Generator) -> Doubles:
-    """(2, 3) how far beside or above the corners the hands close: 1.5 to 6 cm, so that some still get hold of it."""
+    """(2, 3) how far beside or above the corners the hands close: 4 to 60 mm, so that some still get hold of it."""
     wrong = _some_hands(rng) & ~holding
     if not wrong.any():
         wrong = ~holding
-    angle, far = rng.uniform(-np.pi, np.pi, 2), rng.uniform(0.015, 0.06, 2)
+    angle, far = rng.uniform(-np.pi, np.pi, 2), log_uniform(rng, 0.004, 0.06, 2)
     high = rng.random(2) < 0.3
     beside = np.column_stack([far * np.cos(angle), far * np.sin(angle), np.zeros(2)])
     above = np.column_stack([np.zeros((2, 2)), far])
@@ -96,8 +96,8 @@ def _slip(holding: Flags, rng: np.random.Generator) -> Doubles:
 
 
 def _astray(rng: np.random.Generator) -> Doubles:
-    """(2, 2) how far beside the far corners the near ones are put down: 3 to 12 cm."""
-    angle, far = rng.uniform(-np.pi, np.pi, 2), rng.uniform(0.03, 0.12, 2)
+    """(2, 2) how far beside the far corners the near ones are put down: 1 to 12 cm."""
+    angle, far = rng.uniform(-np.pi, np.pi, 2), log_uniform(rng, 0.01, 0.12, 2)
     off = np.column_stack([far * np.cos(angle), far * np.sin(angle)])
     if rng.random() < 0.5:
         off[1] = off[0]

@@ -13,7 +13,7 @@ import numpy as np
 
 from hiwm.sims.robot import Reach
 from hiwm.sims.route_rope import SEGMENT_M, SEGMENTS, RouteRope, threaded
-from hiwm.sims.script import Skill, WayPoint, interpolate
+from hiwm.sims.script import Skill, WayPoint, interpolate, log_uniform
 from hiwm.types import Doubles, Observation
 
 OVER_M, CARRY_M, DOWN_M = 0.065, 0.095, 0.012
@@ -34,6 +34,10 @@ LIFTED_M = 0.04
 HIGHEST_GRASP_M = 0.06
 EDGE_M = 0.005
 """Grasps keep this far inside of the reach."""
+MISS_M, MISPLACED_M = (0.004, 0.05), (0.008, 0.085)
+"""How far beside the rope, or above it, a hand may close, and beside a slot lay it: from what still does to what
+cannot.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +135,11 @@ class RouteRopeExpert:
         made = "missed_grasp" if mistake == "missed_grasp" else ""
         depth = np.full(2, DOWN_M)
         if made:
-            arm = int(rng.integers(2))
-            if rng.random() < 0.3:
-                depth[arm] = rng.uniform(0.025, 0.05)
-            else:
-                at[arm] += _any_direction(rng) * rng.uniform(0.018, 0.05)
+            for arm in [[0], [1], [0, 1]][int(rng.integers(3))]:
+                if rng.random() < 0.3:
+                    depth[arm] += log_uniform(rng, *MISS_M)
+                else:
+                    at[arm] += _any_direction(rng) * log_uniform(rng, *MISS_M)
         turns = np.array([self._clipped(arm, sight.turn(segment)) for arm, segment in enumerate(pair)])
         over = _hands(at, OVER_M, turns, OPEN)
         low = _hands(at, depth, turns, OPEN)
@@ -251,8 +255,8 @@ def _any_direction(rng: np.random.Generator) -> Doubles:
 
 
 def _misplaced(rng: np.random.Generator) -> Doubles:
-    """(2, 2) error of both hands along y, of near misses (25 mm) and more, alike or turned about the middle."""
-    size = rng.uniform(0.025, 0.085) * rng.choice([-1, 1])
+    """(2, 2) error of both hands along y, alike or turned about the middle."""
+    size = log_uniform(rng, *MISPLACED_M) * rng.choice([-1, 1])
     kind = rng.choice(["both", "left", "right"])
     shares = {"both": (1.0, 1.0), "left": (1.0, 0.0), "right": (0.0, 1.0)}[str(kind)]
     return np.array([[0.0, size * share] for share in shares])

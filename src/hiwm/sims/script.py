@@ -56,11 +56,11 @@ class Expert(Protocol):
 
 @dataclass(frozen=True)
 class Unsteadiness:
-    """How unlike a machine the expert is: command noise (standard deviations, smoothed over 0.3 s) and mistakes."""
+    """How unlike a machine the expert is: command noise (standard deviations, smoothed over 0.3 s); its mistakes."""
 
     noise_m: float = 0.0015
     noise_rad: float = 0.01
-    mistakes: bool = False
+    mistakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class ExpertDriver:
         self._low_a, self._high_a = np.array([n.low for n in numbers]), np.array([n.high for n in numbers])
 
     def start(self, seeds: Sequence[int]) -> list[ScriptMemory]:
-        """A memory per episode: with mistakes on, one or two are due, and most episodes give up after the last."""
+        """A memory per episode: of mistakes, if any, one or two are due, and most episodes give up after the last."""
         return [ScriptMemory(self._first_plan(seed)) for seed in seeds]
 
     def act(
@@ -118,7 +118,7 @@ class ExpertDriver:
         gives_up = False
         if self.unsteadiness.mistakes:
             rng = np.random.default_rng([seed, 1])
-            names = rng.choice(self.expert.mistakes, size=rng.integers(1, 3))
+            names = rng.choice(self.unsteadiness.mistakes, size=rng.integers(1, 3))
             when = np.sort(rng.integers(0, self.expert.usual_skills, size=len(names)))
             due = tuple((int(k), str(name)) for k, name in zip(when, names, strict=True))
             gives_up = bool(rng.random() < 0.6)
@@ -160,6 +160,11 @@ class ExpertDriver:
         up = command.copy()
         up[[2, 9]] = np.maximum(up[[2, 9]], self.expert.home[[2, 9]])
         return WayPoint(up, 2), WayPoint(self.expert.home, 4), WayPoint(self.expert.home, 5)
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float, size: int | None = None) -> Doubles:
+    """Sizes of mistakes: as many between 1 and 2 as between 2 and 4, for a policy's are mostly small."""
+    return np.asarray(np.exp(rng.uniform(np.log(low), np.log(high), size)))
 
 
 CRUISE_MPS = 0.45

@@ -31,11 +31,15 @@ class ScriptedPolicy(Policy, Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """How a task is shown: a look by name, cameras by name, and the size of their square pictures in pixels."""
+    """How a task is shown: a look by name, cameras by name, and the size of their square pictures in pixels.
+
+    mistakes: which ones failures have; none named means any.
+    """
 
     look: str = "plain"
     cameras: tuple[str, ...] = ("top",)
     size: int | None = None
+    mistakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class SimTask:
     """A task in a simulator. `max_steps` bounds an episode of any kind; `truth_names` name `Observation.truth`.
 
     open: makes a dynamics (the caller closes it). script: the scripted driver of a kind of episodes. look: by name.
+    mistakes: as in Setting.
     """
 
     name: str
@@ -52,3 +57,4 @@ class SimTask:
     open: Callable[[], Dynamics]
     script: Callable[[Kind], ScriptedPolicy]
     look: str = "plain"
+    mistakes: tuple[str, ...] = ()

@@ -46,8 +46,11 @@ def _fold_towel(setting: Setting) -> SimTask:
 def _gym_pusht(setting: Setting) -> SimTask:
     from hiwm.sims.gym_pusht import gym_pusht_task
 
-    if setting.look != "plain" or setting.cameras != ("top",):
-        raise BadInput("gym_pusht has one look (plain) and one camera (top); leave --look and --cameras out")
+    if setting.look != "plain" or setting.cameras != ("top",) or setting.mistakes:
+        raise BadInput(
+            "gym_pusht has one look (plain), one camera (top) and all its mistakes; leave --look, --cameras and "
+            "--mistakes out"
+        )
     return gym_pusht_task() if setting.size is None else gym_pusht_task(setting.size)
 
 
@@ -67,11 +70,16 @@ def _hands_task(
 
     task = physics()
     look, cameras = load_look(setting.look), load_cameras(setting.cameras, setting.size or 128)
+    for name in setting.mistakes:
+        if name not in expert.mistakes:
+            raise UnknownName("mistake", name, expert.mistakes)
 
     def script(kind: Kind) -> ScriptedPolicy:
         if kind is Kind.EDGE:
             return EdgeSweeps(task.reach, task.home, object_at)
-        return ExpertDriver(expert, Unsteadiness(mistakes=kind is Kind.FAILURE))
+        return ExpertDriver(
+            expert, Unsteadiness(mistakes=(setting.mistakes or expert.mistakes) if kind is Kind.FAILURE else ())
+        )
 
     return SimTask(
         name=task.name,
@@ -81,6 +89,7 @@ def _hands_task(
         open=lambda: MujocoDynamics(physics(), look, cameras),
         script=script,
         look=setting.look,
+        mistakes=setting.mistakes,
     )
 
 
@@ -93,7 +102,7 @@ TASKS: dict[str, Callable[[Setting], SimTask]] = {
 
 
 def load_task(name: str, setting: Setting = DEFAULT) -> SimTask:
-    """The task of that name as it is shown; raises UnknownName for a task, look or camera that does not exist."""
+    """The task of that name as it is shown; raises UnknownName for a task, look, camera or mistake that is not."""
     if name not in TASKS:
         raise UnknownName("task", name, TASKS)
     choose_renderer()

@@ -24,36 +24,48 @@ READ_BATCH = 64
 POINT_SPREAD = 0.3
 """Image points are compared in units of the picture, not each in units of how far it ever goes."""
 LEAST_SPREAD = 0.02
-MOVING_SHARE = 0.7
-"""Share of rollouts that are drawn in proportion to how far the points move in them."""
+HARD_SHARE = 0.7
+"""Share of rollouts that are drawn in proportion to how hard they are."""
+MOST_MOVED, MOST_OFF = 0.1, 0.03
+"""So far things move, and so far off they end, in the hardest rollouts: what cannot be learned shall not take all."""
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
     """All N frames of a dataset, episode after episode: codes, and states and actions, scaled.
 
-    starts: first frames of rollouts; weights: with what probability each is drawn. noise: (code,) standard deviations
-    of what is wrong with a code as it is read where a scene begins, in all its moments alike; codes are without it.
+    starts: first frames of rollouts. hard: (N,) how much there is to learn from a rollout that starts there: at first
+    how far things move in it, once it was drawn how far off they were. Things that stay where a hand thought to take
+    them do not move, and are hard. noise: (code,) standard deviations of what is wrong with a code as it is read where
+    a scene begins, in all its moments alike; codes are without it.
     """
 
     codes_nd: Tensor
     states_ns: Tensor
     actions_na: Tensor
     starts: Indices
-    weights: NDArray[np.float64]
+    hard_n: NDArray[np.float64]
     noise_d: Tensor
 
     def draw(self, count: int, rng: np.random.Generator) -> Indices:
-        """First frames of some rollouts."""
-        return rng.choice(self.starts, count, p=self.weights)
+        """First frames of some rollouts: some of all alike, most of hard ones."""
+        hard = self.hard_n[self.starts] + 1e-9
+        weights = (1 - HARD_SHARE) / len(hard) + HARD_SHARE * hard / hard.sum()
+        return rng.choice(self.starts, count, p=weights / weights.sum())
+
+    def found(self, start_b: Indices, off_b: Tensor) -> None:
+        """Keeps how far off rollouts were."""
+        self.hard_n[start_b] = off_b.clamp(max=MOST_OFF).double().cpu().numpy()
 
 
-def moving_weights(codes_nd: Tensor, placed: int, starts: Indices, steps: int) -> NDArray[np.float64]:
-    """Probabilities of rollouts: some for all alike, most where things move. placed: see NetworkConfig."""
-    moved = (codes_nd[starts + steps] - codes_nd[starts])[:, :placed].abs().mean(1).clamp(max=0.1).double()
-    share = MOVING_SHARE if float(moved.sum()) > 0 else 0.0
-    weights = (1 - share) / len(starts) + share * moved / moved.sum().clamp(min=1e-9)
-    return np.asarray((weights / weights.sum()).cpu().numpy())
+def moved(codes_nd: Tensor, placed: int, steps: int) -> NDArray[np.float64]:
+    """(N,) how far things move in so many steps from each frame on. placed: see NetworkConfig.
+
+    Where an episode ends, so do its rollouts, and what this says beyond is not asked for.
+    """
+    places = codes_nd[:, :placed]
+    far = (places.roll(-steps, 0) - places).abs().mean(1).clamp(max=MOST_MOVED).double()
+    return np.asarray(far.cpu().numpy())
 
 
 @torch.no_grad()
@@ -85,9 +97,9 @@ def fit_scales(
 
 def motion_loss(
     net: WorldNet, track: Track, start_b: Indices, config: TrainingConfig, draw: torch.Generator
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """(loss of the codes, loss of the robot states) of rollouts in single steps that go on from their own results, and
-    of the first step from any share of noise.
+    of the first step from any share of noise; and (B,) how far off things were in each.
     """
     past, motion, steps = net.reader.config.past, net.motion, config.own_steps
     index = torch.from_numpy(start_b)[:, None] + torch.arange(1 - past, 1)
@@ -97,15 +109,17 @@ def motion_loss(
     codes = codes + level * track.noise_d * torch.randn(codes[:, :1].shape, generator=draw, device=draw.device)
     context = Context(codes, track.states_ns[index], track.actions_na[index])
     code_loss = _flow_loss(net, context, track, index[:, -1] + 1, draw)
-    state_loss = torch.zeros((), device=codes.device)
+    state_loss, off = torch.zeros((), device=codes.device), torch.zeros(len(codes), device=codes.device)
     for k in range(steps):
         noise = torch.randn(codes[:, -1].shape, generator=draw, device=draw.device)
         code, state = net.move(context, noise, 1)
         after = index[:, -1] + k + 1
-        code_loss = code_loss + _gap_loss(motion.moves * (code - track.codes_nd[after]) / motion.spread) / steps
+        gap = motion.moves * (code - track.codes_nd[after])
+        code_loss = code_loss + _gap_loss(gap / motion.spread) / steps
+        off = off + gap[:, : net.reader.config.placed].detach().abs().mean(1) / steps
         state_loss = state_loss + F.smooth_l1_loss(state, track.states_ns[after], beta=0.02) / steps
         context = context.pushed(code, state, track.actions_na[after])
-    return code_loss, state_loss
+    return code_loss, state_loss, off
 
 
 def _flow_loss(net: WorldNet, context: Context, track: Track, after: Tensor, draw: torch.Generator) -> Tensor:

@@ -30,7 +30,7 @@ from hiwm.worldmodel.clips import ClipMaker, Clips, as_pictures
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.descent import Descent
 from hiwm.worldmodel.fresh import fresh_world, says_truth_of, started_world
-from hiwm.worldmodel.motions import Track, fit_scales, motion_loss, moving_weights, read_all
+from hiwm.worldmodel.motions import Track, fit_scales, motion_loss, moved, read_all
 from hiwm.worldmodel.pictures import Shots, noisy_codes, picture_loss
 from hiwm.worldmodel.resume import load_training, save_training
 from hiwm.worldmodel.watch import Watched, moving_clips, watch, watch_pictures
@@ -184,7 +184,8 @@ class WorldTrainer:
     ) -> dict[str, float]:
         start = track.draw(self.config.motion_batch, rng)
         with self._bf16():
-            code, state = motion_loss(self.net, track, start, self.config, draw)
+            code, state, off = motion_loss(self.net, track, start, self.config, draw)
+        track.found(start, off)
         self._descend("motion", code + state, self.config.motion_rate, share)
         return {"code": code.item(), "state": state.item()}
 
@@ -217,13 +218,12 @@ class WorldTrainer:
             sizes = torch.from_numpy(eye.sizes).to(self.device)
         for net in (self.net, self.world.net):
             fit_scales(net.motion, codes, placed, self.windows.source.episodes.start_e, sizes)
-        starts = self._starts(self.pool, steps)
         return Track(
             codes,
             torch.from_numpy(self.maker.states.forward(columns.state_ns)).to(self.device),
             torch.from_numpy(self.maker.actions.forward(columns.action_na)).to(self.device),
-            starts,
-            moving_weights(codes, placed, starts, steps),
+            self._starts(self.pool, steps),
+            moved(codes, placed, steps),
             noise.to(self.device),
         )
 
