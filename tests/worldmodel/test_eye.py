@@ -13,15 +13,17 @@ import torch
 from hiwm.data.precision import processor_has_bf16
 from hiwm.data.source import open_source
 from hiwm.data.windows import Offsets, Windows, open_windows
-from hiwm.errors import SpecMismatch
+from hiwm.errors import BadCheckpoint, SpecMismatch
 from hiwm.perception.estimator import Estimator, rescaled
 from hiwm.perception.network import EstimatorConfig
 from hiwm.perception.training import EstimatorTraining, train_estimator
+from hiwm.runfolder import read_json, write_json
 from hiwm.types import Observation
-from hiwm.worldmodel.checkpoint import load_world, save_world
+from hiwm.worldmodel.checkpoint import load_world, make_net, save_world
 from hiwm.worldmodel.eye import Eye, EyeReader
-from hiwm.worldmodel.fresh import fresh_world, with_eye
+from hiwm.worldmodel.fresh import fresh_world, started_world, with_eye
 from hiwm.worldmodel.learned import LearnedWorld
+from hiwm.worldmodel.motion import REACHES, TOUCHES, HandsFromPoints
 from hiwm.worldmodel.net import WorldNet
 from hiwm.worldmodel.training import Clock, WorldTrainer
 from tests.dot_world import dot_dataset
@@ -136,6 +138,65 @@ def test_its_points_begin_where_pictures_show_them(dots: Windows, estimator: Est
     corner = (truth.reshape(-1, 2, 2) * 28).astype(int)  # how the toy draws its squares of four pixels
     assert len(eye.points) == 2
     assert np.median(np.abs(pixels - corner - 1.5)) < 3
+
+
+def test_hands_are_seen_from_its_points_in_space(dots: Windows, estimator: Estimator) -> None:
+    world, truth = fresh_world(dots, TINY, estimator), dots.columns.truth_nk
+    assert world.eye is not None
+    assert truth is not None
+    assert world.network.hands == 1
+    seen_from = _hands(world.net)
+    codes = torch.from_numpy(world.eye.codes_of(truth[:9]))
+    states = torch.from_numpy(world.states.forward(dots.columns.state_ns[:9]))
+    next_states = torch.from_numpy(world.states.forward(dots.columns.state_ns[1:10]))
+    seen_bpn = seen_from(codes, states, next_states)
+    fine, rough = (reach * (seen / 2).atanh() for reach, seen in zip(REACHES, seen_bpn.split(3, 2), strict=False))
+    names = estimator.targets.truth
+    unit = max(
+        float(estimator.targets.scale_k[names.index(f"{name}_{axis}")]) for name in ("goal", "dot") for axis in "xy"
+    )
+    hand = dots.columns.state_ns[:9, :2]
+    for p, name in enumerate(("goal", "dot")):
+        point = truth[:9, [names.index(f"{name}_{axis}") for axis in "xy"]]
+        gap = torch.from_numpy((hand - point) / unit)
+        near = gap.abs() < 0.3
+        torch.testing.assert_close(rough[:, p, :2], gap, atol=0.02, rtol=0.02)
+        torch.testing.assert_close(fine[:, p, :2][near], gap[near], atol=1e-3, rtol=1e-3)
+        assert (rough[:, p, 2] == 0).all()
+        way = torch.from_numpy((dots.columns.state_ns[1:10, :2] - hand) / unit)
+        held = (-gap.square().sum(1, keepdim=True) / (2 * TOUCHES[0] ** 2)).exp()
+        torch.testing.assert_close(seen_bpn[:, p, 12:14], 5 * held * way, atol=1e-4, rtol=1e-3)
+
+
+def _hands(net: WorldNet) -> HandsFromPoints:
+    assert net.motion.mixer is not None
+    assert net.motion.mixer.hands is not None
+    return net.motion.mixer.hands
+
+
+def test_a_world_that_does_not_see_hands_begins_its_motion_anew(dots: Windows, estimator: Estimator) -> None:
+    older = fresh_world(dots, TINY, estimator)
+    older = dataclasses.replace(older, network=dataclasses.replace(older.network, hands=0))
+    older = dataclasses.replace(older, net=make_net(older.spec, older.network, older.eye))
+    begun = started_world(dots, dataclasses.replace(older.network, hands=1), older)
+    assert begun.network.hands == 1
+    assert _hands(begun.net).numbers == 18
+    same = [
+        name
+        for name, tensor in older.net.state_dict().items()
+        if name in begun.net.state_dict() and torch.equal(tensor, begun.net.state_dict()[name])
+    ]
+    assert {name for name in older.net.state_dict() if not name.startswith("motion.mixer.")} <= set(same)
+
+
+def test_a_description_with_hands_that_the_eye_does_not_know_is_refused(
+    dots: Windows, estimator: Estimator, tmp_path: Path
+) -> None:
+    save_world(tmp_path, fresh_world(dots, TINY, estimator))
+    described = read_json(tmp_path / "world.json")
+    write_json(tmp_path / "world.json", described | {"network": described["network"] | {"hands": 3}})
+    with pytest.raises(BadCheckpoint, match="3 hands are to be seen"):
+        load_world(tmp_path)
 
 
 def test_a_better_eye_of_the_same_numbers_can_take_over(dots: Windows, estimator: Estimator, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from hiwm.data.windows import Windows
 from hiwm.errors import BadCheckpoint, BadDataset, BadInput, StageFailed
 from hiwm.worldmodel.checkpoint import load_world
-from hiwm.worldmodel.motions import MOST_OFF, motion_loss
+from hiwm.worldmodel.motions import HARD_SHARE, motion_loss
 from hiwm.worldmodel.net import WorldNet
 from hiwm.worldmodel.network import make_silent
 from hiwm.worldmodel.pictures import noisy_codes, picture_loss
@@ -72,11 +72,13 @@ def test_rollouts_that_were_far_off_are_drawn_more_often(windows: Windows, make_
     track, rng = trainer._read_track(), np.random.default_rng(0)
     hard, easy = track.starts[:20], track.starts[20:]
     track.found(easy, torch.full((len(easy),), 0.001))
-    track.found(hard, torch.full((len(hard),), 9.0))
-    drawn = track.draw(4000, rng)
-    share = np.isin(drawn, hard).mean()
-    expected = 0.3 * 20 / len(track.starts) + 0.7 * 20 * MOST_OFF / (20 * MOST_OFF + 0.001 * len(easy))
-    assert share == pytest.approx(expected, abs=0.04)
+    track.found(hard, torch.full((len(hard),), 0.003))
+    share = np.isin(track.draw(4000, rng), hard).mean()
+    evenly, by_hardness = 20 / len(track.starts), 20 * 3 / (20 * 3 + len(easy))
+    assert share == pytest.approx((1 - HARD_SHARE) * evenly + HARD_SHARE * by_hardness, abs=0.04)
+    track.found(track.starts, torch.full((len(track.starts),), 0.001))
+    track.found(track.starts[:1], torch.tensor([1e6]))
+    assert np.isin(track.draw(4000, rng), track.starts[:1]).mean() < 0.1
 
 
 def test_it_resumes_with_everything(make_trainer: MakeTrainer, tmp_path: Path) -> None:

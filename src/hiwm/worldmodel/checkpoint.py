@@ -53,19 +53,28 @@ class World:
     eye: Eye | None = None
 
 
-def make_net(spec: RobotSpec, network: NetworkConfig, eye: Eye | None = None) -> WorldNet:
-    """Fresh networks for a robot whose cameras all have one size; raises BadInput."""
+def make_net(
+    spec: RobotSpec, network: NetworkConfig, eye: Eye | None = None, states: NumberScale | None = None
+) -> WorldNet:
+    """Fresh networks for a robot whose cameras all have one size; raises BadInput.
+
+    states: how they are scaled; needed where `network` sees hands. Raises ValueError where it sees others than the
+    eye's.
+    """
     camera = spec.cameras[0]
     network.require_fits(camera.height, camera.width)
     state, action = len(spec.state), len(spec.action)
     channels, points = 3 * len(spec.cameras), () if eye is None else eye.points
+    if network.hands and (eye is None or states is None or network.hands != len(eye.hands)):
+        raise ValueError(f"{network.hands} hands are to be seen, from points of an eye that knows others or none")
+    space = eye.in_space(states) if eye is not None and states is not None and network.hands else None
     net = WorldNet(
         Reader(network, channels, camera.height, camera.width)
         if eye is None
         else EyeReader(network, eye, spec.cameras),
         Painter(network, channels, state, len(points)),
         StateNet(state, action, network.past),
-        MotionNet(network, state, action, points),
+        MotionNet(network, state, action, points, space),
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -105,7 +114,7 @@ def load_world(folder: Path) -> World:
         network = NetworkConfig(**{k: _tuple(v) for k, v in described["network"].items()})
         states, actions = (NumberScale.from_json(described[name]) for name in ("states", "actions"))
         eye = Eye.from_json(described["eye"]) if described.get("eye") else None
-        net = make_net(spec, network, eye)
+        net = make_net(spec, network, eye, states)
         judge = _described_judge(spec, described.get("judge"))
         trust = Trust.from_json(described["trust"]) if described.get("trust") else None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, ArithmeticError) as error:

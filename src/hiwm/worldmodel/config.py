@@ -18,7 +18,8 @@ class NetworkConfig:
     blocks there. sprites: textures of sprite_size x sprite_size that are moved to where a code says. robot_points:
     image points that are learned functions of the robot state. embed: width of the painter's condition. motion_width,
     motion_blocks: of the network that moves the code; mixer_width, mixer_blocks: of the one where an eye reads several
-    points.
+    points. hands: how many of the robot's hands are seen from each of them in space; 0 for worlds that see the robot
+    in image points alone.
     """
 
     past: int = 2
@@ -37,6 +38,7 @@ class NetworkConfig:
     motion_blocks: int = 4
     mixer_width: int = 64
     mixer_blocks: int = 3
+    hands: int = 0
 
     @property
     def code(self) -> int:

@@ -16,10 +16,15 @@ from hiwm.perception.estimator import Estimator
 from hiwm.perception.estimator import make_net as make_eye
 from hiwm.perception.network import EstimatorConfig
 from hiwm.perception.places import PictureMap
+from hiwm.perception.points import Point, find_points
 from hiwm.perception.targets import Targets
 from hiwm.spec import CameraSpec
-from hiwm.types import Floats
+from hiwm.types import Doubles, Floats
 from hiwm.worldmodel.config import NetworkConfig
+from hiwm.worldmodel.scaling import NumberScale
+
+type Linear = tuple[Floats, Floats]
+"""A matrix (M, N) and an offset (M,)."""
 
 DEVIATIONS = 1.48
 """Standard deviations in a median absolute error of normal noise."""
@@ -95,11 +100,38 @@ class Eye:
     @property
     def sizes(self) -> Floats:
         """(code,) how far each number of a code goes beside the place that goes furthest; turns as far as that."""
-        sizes, scale_k = np.ones(len(self.columns), np.float32), self.targets.scale_k
-        furthest = max((float(scale_k[k]) for point in self.targets.varied for k in point.axes), default=1.0)
+        sizes, scale_k, furthest = np.ones(len(self.columns), np.float32), self.targets.scale_k, self._furthest
         for point, truth in zip(self.points, self.targets.varied, strict=True):
             sizes[list(point.numbers[: len(truth.axes)])] = scale_k[list(truth.axes)].clip(0.01 * furthest) / furthest
         return sizes
+
+    @property
+    def _furthest(self) -> float:
+        """The largest standard deviation of a place, in the unit of the truth."""
+        scale_k = self.targets.scale_k
+        return max((float(scale_k[k]) for point in self.targets.varied for k in point.axes), default=1.0)
+
+    @property
+    def hands(self) -> tuple[Point, ...]:
+        """The robot's hands: what has a place among its state, in the unit of the truth."""
+        return find_points(self.targets.state)
+
+    def in_space(self, states: NumberScale) -> tuple[Linear, Linear]:
+        """(3 points, code) from a code to x, y, z of its points, and (3 hands, S) from a scaled state to those of the
+        hands, both beside offsets, in units of how far places go; what has no z is at 0.
+        """
+        code, unit = len(self.columns), self._furthest
+        points, points_at = np.zeros((len(self.points), 3, code)), np.zeros((len(self.points), 3))
+        for i, (point, truth) in enumerate(zip(self.points, self.targets.varied, strict=True)):
+            for j, (number, axis) in enumerate(zip(point.numbers, truth.axes[:3], strict=False)):
+                points[i, j, number] = self.targets.scale_k[axis] / unit
+                points_at[i, j] = self.targets.mean_k[axis] / unit
+        hands, hands_at = np.zeros((len(self.hands), 3, len(states.low_k))), np.zeros((len(self.hands), 3))
+        for i, hand in enumerate(self.hands):
+            for j, axis in enumerate(hand.axes[:3]):
+                hands[i, j, axis] = (states.high_k[axis] - states.low_k[axis]) / 2 / unit
+                hands_at[i, j] = (states.high_k[axis] + states.low_k[axis]) / 2 / unit
+        return _linear(points, points_at), _linear(hands, hands_at)
 
     def places_from(self, of_table: PictureMap, size: tuple[int, int]) -> tuple[Floats, Floats]:
         """Matrix (2 points, code) and offset (2 points,) from a code to where its points stand in a picture of `size`
@@ -132,6 +164,11 @@ class Eye:
         if len(errors) not in (0, len(targets.names)) or not np.isfinite(errors).all():
             raise ValueError(f"{len(targets.names)} names, {len(errors)} errors, or one is not finite")
         return Eye(targets, tuple(str(name) for name in data["objects"]), network, errors)
+
+
+def _linear(matrix_k3n: Doubles, offset_k3: Doubles) -> Linear:
+    flat = matrix_k3n.reshape(-1, matrix_k3n.shape[-1])
+    return flat.astype(np.float32), offset_k3.ravel().astype(np.float32)
 
 
 class EyeReader(nn.Module):

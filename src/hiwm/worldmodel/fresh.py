@@ -30,8 +30,8 @@ def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator |
         require_same_view(estimator, spec.cameras)
         eye = Eye.of(estimator)
         points = max(network.points, len(eye.points))
-        network = dataclasses.replace(network, eye=len(eye.columns), points=points)
-    net, usual = make_net(spec, network, eye), usual_pictures(windows)
+        network = dataclasses.replace(network, eye=len(eye.columns), points=points, hands=hands_to_see(eye))
+    net, usual = make_net(spec, network, eye, states), usual_pictures(windows)
     if isinstance(net.reader, EyeReader) and eye is not None and estimator is not None:
         net.reader.eye.load_state_dict(estimator.net.state_dict())
         if net.painter.placed and says_truth_of(windows, eye):
@@ -55,17 +55,28 @@ def _set_places(painter: Painter, eye: Eye, of_table: PictureMap, camera: Camera
     painter.code_places.load_state_dict({"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(offset)})
 
 
+def hands_to_see(eye: Eye | None) -> int:
+    """How many hands a world with this eye sees from its points; 0 without an eye that reads several."""
+    return len(eye.hands) if eye is not None and len(eye.points) > 1 else 0
+
+
 def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:
-    """A copy of a trained world to go on from, without judge and trust; raises SpecMismatch for another robot."""
+    """A copy of a trained world to go on from, without judge and trust; raises SpecMismatch for another robot.
+
+    Where `network` sees hands that the world does not, its motion begins anew.
+    """
     spec = shown_spec(windows)
-    if spec != start.spec or network != start.network:
+    if spec != start.spec or network != dataclasses.replace(start.network, hands=network.hands):
         raise SpecMismatch(
             f"expected a world of the dataset's robot and cameras to start from ({spec.robot_type}, "
             f"{len(spec.action)} actions, {len(spec.cameras)} cameras), got one of {start.spec.robot_type} with other "
             "names, ranges or sizes; leave --start out"
         )
-    net = make_net(spec, network, start.eye)
-    net.load_state_dict(start.net.state_dict())
+    net = make_net(spec, network, start.eye, start.states)
+    own = start.net.state_dict()
+    if network != start.network:
+        own = net.state_dict() | {name: tensor for name, tensor in own.items() if not name.startswith("motion.mixer.")}
+    net.load_state_dict(own)
     about = {"started_from": start.about}
     return World(spec, network, start.states, start.actions, start.usual_hwc, net, about, eye=start.eye)
 
@@ -83,7 +94,7 @@ def with_eye(world: World, estimator: Estimator) -> World:
     require_same_view(estimator, world.spec.cameras)
     estimator = rescaled(estimator, world.eye.targets)
     eye = Eye.of(estimator)
-    net = make_net(world.spec, world.network, eye)
+    net = make_net(world.spec, world.network, eye, world.states)
     own = {name: tensor for name, tensor in world.net.state_dict().items() if not name.startswith("reader.")}
     read = {f"reader.eye.{name}": tensor for name, tensor in estimator.net.state_dict().items()}
     net.load_state_dict(own | read)

@@ -15,11 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiwm.worldmodel.config import NetworkConfig
-from hiwm.worldmodel.eye import EyePoint
+from hiwm.worldmodel.eye import EyePoint, Linear
 from hiwm.worldmodel.network import make_silent
 
 NEAR = 0.1
 """How far from a place things are told apart, where half the side of the picture is 1."""
+REACHES = (0.2, 1.0)
+"""The same in space, finely and roughly, in units of Eye.in_space."""
+TOUCHES = (0.1, 0.3)
+"""How near a hand is to what it carries along, in the same units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +77,22 @@ class MotionNet(nn.Module):
     stride: Tensor
     moves: Tensor
 
-    def __init__(self, config: NetworkConfig, state: int, action: int, points: tuple[EyePoint, ...] = ()) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        state: int,
+        action: int,
+        points: tuple[EyePoint, ...] = (),
+        space: tuple[Linear, Linear] | None = None,
+    ) -> None:
+        """space: see Eye.in_space; None where hands are not seen from points."""
         super().__init__()
         code, robot, width = config.code, 2 * config.robot_points, config.motion_width
         for name, value in (("centre", torch.zeros(code)), ("spread", torch.ones(code)), ("stride", torch.ones(code))):
             self.register_buffer(name, value)
         still = [k for point in points if not point.moves for k in point.numbers]
         self.register_buffer("moves", torch.ones(code).index_fill(0, torch.tensor(still, dtype=torch.long), 0), False)
-        self.mixer = PointMixer(config, state, action, points) if len(points) > 1 else None
+        self.mixer = PointMixer(config, state, action, points, space) if len(points) > 1 else None
         if self.mixer is not None:
             return
         near = config.sprites * robot
@@ -131,13 +143,22 @@ class PointMixer(nn.Module):
 
     columns: Tensor
 
-    def __init__(self, config: NetworkConfig, state: int, action: int, points: tuple[EyePoint, ...]) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        state: int,
+        action: int,
+        points: tuple[EyePoint, ...],
+        space: tuple[Linear, Linear] | None,
+    ) -> None:
         super().__init__()
+        self.hands = None if space is None else HandsFromPoints(*space)
         self.most, width, robot = max(len(point.numbers) for point in points), config.mixer_width, config.robot_points
         # A point with fewer numbers than others is filled up with one that is always 0, behind the code.
         columns = [[*point.numbers, *[config.code] * (self.most - len(point.numbers))] for point in points]
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
-        self.enter = nn.Linear((config.past + 1) * self.most + 4 * robot, width)
+        seen = 4 * robot if self.hands is None else self.hands.numbers
+        self.enter = nn.Linear((config.past + 1) * self.most + seen, width)
         self.enter_all = nn.Linear(config.past * (state + action) + state + 1, width)
         self.which = nn.Parameter(0.02 * torch.randn(len(points), width))
         self.blocks = nn.ModuleList([_Mixed(len(points), width) for _ in range(config.mixer_blocks)])
@@ -147,9 +168,9 @@ class PointMixer(nn.Module):
     def forward(self, moment: Moment, codes_bkd: Tensor, noisy_bd: Tensor, noise_b1: Tensor) -> Tensor:
         """(B, code) as MotionNet gives it. codes: scaled."""
         state, kind = moment.states_bks[:, -1], self.last.weight.dtype
-        away, next_away = (_away(moment.places_bp2, r) for r in (moment.robot_br, moment.next_robot_br))
+        robot = self._robot_from_points(moment)
         own = [self._of_points(numbers) for numbers in (codes_bkd[:, -1], *(10 * codes_bkd.diff(dim=1)).unbind(1))]
-        of_each = [*own, self._of_points(noisy_bd), away, 5 * (next_away - away)]
+        of_each = [*own, self._of_points(noisy_bd), robot]
         of_all = [
             moment.states_bks.flatten(1), moment.actions_bka.flatten(1), 5 * (moment.next_state_bs - state), noise_b1
         ]  # fmt: skip
@@ -161,6 +182,14 @@ class PointMixer(nn.Module):
         code = torch.zeros(len(changes), codes_bkd.shape[-1] + 1, device=changes.device)
         return code.index_copy(1, self.columns.flatten(), changes.flatten(1))[:, :-1]
 
+    def _robot_from_points(self, moment: Moment) -> Tensor:
+        """(B, P, seen) the robot as it is seen from the points, and how that changes."""
+        if self.hands is None:
+            away, next_away = (_away(moment.places_bp2, r) for r in (moment.robot_br, moment.next_robot_br))
+            return torch.cat([away, 5 * (next_away - away)], 2)
+        seen: Tensor = self.hands(moment.codes_bkd[:, -1], moment.states_bks[:, -1], moment.next_state_bs)
+        return seen
+
     def _of_points(self, code_bd: Tensor) -> Tensor:
         """(B, points, most) the numbers of each point."""
         return F.pad(code_bd, (0, 1))[:, self.columns]
@@ -171,6 +200,36 @@ def _away(places_bp2: Tensor, robot_br: Tensor) -> Tensor:
     gap = robot_br.reshape(len(robot_br), 1, -1, 2) - places_bp2[:, :, None]
     near: Tensor = 2 * (gap / (2 * NEAR)).tanh().flatten(2)
     return near
+
+
+class HandsFromPoints(nn.Module):
+    """Where hands are as seen from points in space, to the millimetre close by, roughly further away; how that
+    changes; and how they would carry a point along, as far as it is near enough to be held.
+
+    What an image point that was learned for painting says of a hand is too coarse to tell a grasp from a miss.
+    """
+
+    def __init__(self, points: Linear, hands: Linear) -> None:
+        super().__init__()
+        # No buffers: these would be rounded with the weights, and places by a millimetre.
+        self.places = [torch.from_numpy(part) for part in (*points, *hands)]
+        self.numbers = (2 * len(REACHES) + len(TOUCHES)) * len(hands[1])
+
+    def forward(self, code_bd: Tensor, state_bs: Tensor, next_state_bs: Tensor) -> Tensor:
+        """(B, P, numbers) from codes and scaled states, the last and the next."""
+        points, points_at, hands, hands_at = (part.to(code_bd.device) for part in self.places)
+        with torch.autocast(code_bd.device.type, enabled=False):
+            at_bp13 = F.linear(code_bd.float(), points, points_at).reshape(len(code_bd), -1, 1, 3)
+            hand_b1h3, next_b1h3 = (
+                F.linear(state.float(), hands, hands_at).reshape(len(code_bd), 1, -1, 3)
+                for state in (state_bs, next_state_bs)
+            )
+        gap, next_gap = hand_b1h3 - at_bp13, next_b1h3 - at_bp13
+        away = [2 * (gap / reach).tanh() for reach in REACHES]
+        way = [2 * (next_gap / reach).tanh() - now for reach, now in zip(REACHES, away, strict=True)]
+        far = gap.square().sum(-1, keepdim=True)
+        carried = [(-far / (2 * touch**2)).exp() * (next_b1h3 - hand_b1h3) for touch in TOUCHES]
+        return torch.cat([part.flatten(2) for part in (*away, *(5 * w for w in way), *(5 * c for c in carried))], 2)
 
 
 class _Mixed(nn.Module):

@@ -26,8 +26,8 @@ POINT_SPREAD = 0.3
 LEAST_SPREAD = 0.02
 HARD_SHARE = 0.7
 """Share of rollouts that are drawn in proportion to how hard they are."""
-MOST_MOVED, MOST_OFF = 0.1, 0.03
-"""So far things move, and so far off they end, in the hardest rollouts: what cannot be learned shall not take all."""
+HARDEST = 0.98
+"""The rollouts beyond this quantile count alike: what cannot be learned shall not take all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +50,13 @@ class Track:
     def draw(self, count: int, rng: np.random.Generator) -> Indices:
         """First frames of some rollouts: some of all alike, most of hard ones."""
         hard = self.hard_n[self.starts] + 1e-9
+        hard = hard.clip(max=np.quantile(hard, HARDEST))
         weights = (1 - HARD_SHARE) / len(hard) + HARD_SHARE * hard / hard.sum()
         return rng.choice(self.starts, count, p=weights / weights.sum())
 
     def found(self, start_b: Indices, off_b: Tensor) -> None:
         """Keeps how far off rollouts were."""
-        self.hard_n[start_b] = off_b.clamp(max=MOST_OFF).double().cpu().numpy()
+        self.hard_n[start_b] = off_b.double().cpu().numpy()
 
 
 def moved(codes_nd: Tensor, placed: int, steps: int) -> NDArray[np.float64]:
@@ -64,7 +65,7 @@ def moved(codes_nd: Tensor, placed: int, steps: int) -> NDArray[np.float64]:
     Where an episode ends, so do its rollouts, and what this says beyond is not asked for.
     """
     places = codes_nd[:, :placed]
-    far = (places.roll(-steps, 0) - places).abs().mean(1).clamp(max=MOST_MOVED).double()
+    far = (places.roll(-steps, 0) - places).abs().mean(1).double()
     return np.asarray(far.cpu().numpy())
 
 

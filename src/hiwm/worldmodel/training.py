@@ -96,7 +96,7 @@ class WorldTrainer:
         self.windows, self.config, self.folder, self.device = windows, config, folder, device
         self.world = fresh_world(windows, network, eye) if start is None else started_world(windows, network, start)
         self.world.net.to(device)
-        self.net = make_net(self.world.spec, self.world.network, self.world.eye).to(device)
+        self.net = make_net(self.world.spec, self.world.network, self.world.eye, self.world.states).to(device)
         self.net.load_state_dict(self.world.net.state_dict())
         self.maker = ClipMaker(self.world.usual_hwc, self.world.states, self.world.actions, network.fold)
         painter = dict(self.net.painter.named_parameters())
