@@ -20,8 +20,8 @@ from hiwm.perception.training import EstimatorTraining, train_estimator
 from hiwm.runfolder import read_json, write_json
 from hiwm.types import Observation
 from hiwm.worldmodel.checkpoint import load_world, make_net, save_world
-from hiwm.worldmodel.eye import Eye, EyeReader
-from hiwm.worldmodel.fresh import fresh_world, started_world, with_eye
+from hiwm.worldmodel.eye import Eye, EyeReader, Space
+from hiwm.worldmodel.fresh import MOVING, fresh_world, started_world, with_eye
 from hiwm.worldmodel.learned import LearnedWorld
 from hiwm.worldmodel.motion import REACHES, TOUCHES, HandsFromPoints
 from hiwm.worldmodel.net import WorldNet
@@ -168,10 +168,21 @@ def test_hands_are_seen_from_its_points_in_space(dots: Windows, estimator: Estim
         torch.testing.assert_close(seen_bpn[:, p, 12:14], 5 * held * way, atol=1e-4, rtol=1e-3)
 
 
+def test_an_object_that_turns_sees_hands_from_its_own_side() -> None:
+    """A block at (1, 2), turned by 90 degrees, and a hand at (1, 3): in the block's own axes that is (1, 0)."""
+    code, state = torch.tensor([[1.0, 2.0, 1.0, 0.0]]), torch.tensor([[1.0, 3.0]])
+    places = np.zeros((3, 4), np.float32), np.zeros((3, 2), np.float32)
+    for matrix in places:
+        matrix[[0, 1], [0, 1]] = 1
+    space = Space((places[0], np.zeros(3, np.float32)), (places[1], np.zeros(3, np.float32)), ((0, 2, 3),))
+    [seen] = HandsFromPoints(space)(code, state, state).unbind(1)
+    rough = REACHES[1] * (seen[:, 3:6] / 2).atanh()
+    torch.testing.assert_close(rough, torch.tensor([[1.0, 0.0, 0.0]]))
+
+
 def _hands(net: WorldNet) -> HandsFromPoints:
-    assert net.motion.mixer is not None
-    assert net.motion.mixer.hands is not None
-    return net.motion.mixer.hands
+    assert net.motion.hands is not None
+    return net.motion.hands
 
 
 def test_a_world_that_does_not_see_hands_begins_its_motion_anew(dots: Windows, estimator: Estimator) -> None:
@@ -186,7 +197,7 @@ def test_a_world_that_does_not_see_hands_begins_its_motion_anew(dots: Windows, e
         for name, tensor in older.net.state_dict().items()
         if name in begun.net.state_dict() and torch.equal(tensor, begun.net.state_dict()[name])
     ]
-    assert {name for name in older.net.state_dict() if not name.startswith("motion.mixer.")} <= set(same)
+    assert {name for name in older.net.state_dict() if not name.startswith(MOVING)} <= set(same)
 
 
 def test_a_description_with_hands_that_the_eye_does_not_know_is_refused(

@@ -41,6 +41,20 @@ class EyePoint:
 
 
 @dataclass(frozen=True, eq=False)
+class Space:
+    """Where things are, in units of how far places go; what has no z is at 0.
+
+    points: (3 P, code) from a code to x, y, z of its points, beside an offset. hands: (3 H, S) from a scaled state to
+    those of the robot's hands. turned: of points that turn as objects do, which they are, and where in a code sine and
+    cosine of their turn are.
+    """
+
+    points: Linear
+    hands: Linear
+    turned: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Eye:
     """What an estimator reads: see Estimator; its weights are among those of the world.
 
@@ -116,10 +130,8 @@ class Eye:
         """The robot's hands: what has a place among its state, in the unit of the truth."""
         return find_points(self.targets.state)
 
-    def in_space(self, states: NumberScale) -> tuple[Linear, Linear]:
-        """(3 points, code) from a code to x, y, z of its points, and (3 hands, S) from a scaled state to those of the
-        hands, both beside offsets, in units of how far places go; what has no z is at 0.
-        """
+    def in_space(self, states: NumberScale) -> Space:
+        """Where its points and the robot's hands are. states: how states are scaled."""
         code, unit = len(self.columns), self._furthest
         points, points_at = np.zeros((len(self.points), 3, code)), np.zeros((len(self.points), 3))
         for i, (point, truth) in enumerate(zip(self.points, self.targets.varied, strict=True)):
@@ -131,7 +143,12 @@ class Eye:
             for j, axis in enumerate(hand.axes[:3]):
                 hands[i, j, axis] = (states.high_k[axis] - states.low_k[axis]) / 2 / unit
                 hands_at[i, j] = (states.high_k[axis] + states.low_k[axis]) / 2 / unit
-        return _linear(points, points_at), _linear(hands, hands_at)
+        turned = [
+            (i, point.numbers[-2], point.numbers[-1])
+            for i, (point, truth) in enumerate(zip(self.points, self.targets.varied, strict=True))
+            if point.moves and truth.turn is not None
+        ]
+        return Space(_linear(points, points_at), _linear(hands, hands_at), tuple(turned))
 
     def places_from(self, of_table: PictureMap, size: tuple[int, int]) -> tuple[Floats, Floats]:
         """Matrix (2 points, code) and offset (2 points,) from a code to where its points stand in a picture of `size`

@@ -21,6 +21,9 @@ from hiwm.worldmodel.eye import Eye, EyeReader, require_same_view
 from hiwm.worldmodel.network import Painter
 from hiwm.worldmodel.scaling import NumberScale
 
+MOVING = ("motion.mixer.", "motion.enter.", "motion.blocks.", "motion.norm.", "motion.last.")
+"""Names of the weights that move a code, but for what they are scaled by."""
+
 
 def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator | None = None) -> World:
     """An untrained world for a dataset. estimator: what reads for it; raises SpecMismatch where that sees otherwise."""
@@ -56,8 +59,8 @@ def _set_places(painter: Painter, eye: Eye, of_table: PictureMap, camera: Camera
 
 
 def hands_to_see(eye: Eye | None) -> int:
-    """How many hands a world with this eye sees from its points; 0 without an eye that reads several."""
-    return len(eye.hands) if eye is not None and len(eye.points) > 1 else 0
+    """How many hands a world with this eye sees from its points; 0 without an eye."""
+    return len(eye.hands) if eye is not None else 0
 
 
 def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:
@@ -75,7 +78,7 @@ def started_world(windows: Windows, network: NetworkConfig, start: World) -> Wor
     net = make_net(spec, network, start.eye, start.states)
     own = start.net.state_dict()
     if network != start.network:
-        own = net.state_dict() | {name: tensor for name, tensor in own.items() if not name.startswith("motion.mixer.")}
+        own = net.state_dict() | {name: tensor for name, tensor in own.items() if not name.startswith(MOVING)}
     net.load_state_dict(own)
     about = {"started_from": start.about}
     return World(spec, network, start.states, start.actions, start.usual_hwc, net, about, eye=start.eye)

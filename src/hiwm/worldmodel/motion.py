@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiwm.worldmodel.config import NetworkConfig
-from hiwm.worldmodel.eye import EyePoint, Linear
+from hiwm.worldmodel.eye import EyePoint, Space
 from hiwm.worldmodel.network import make_silent
 
 NEAR = 0.1
@@ -83,20 +83,24 @@ class MotionNet(nn.Module):
         state: int,
         action: int,
         points: tuple[EyePoint, ...] = (),
-        space: tuple[Linear, Linear] | None = None,
+        space: Space | None = None,
     ) -> None:
-        """space: see Eye.in_space; None where hands are not seen from points."""
+        """space: where points and hands are; None where hands are not seen from points."""
         super().__init__()
         code, robot, width = config.code, 2 * config.robot_points, config.motion_width
         for name, value in (("centre", torch.zeros(code)), ("spread", torch.ones(code)), ("stride", torch.ones(code))):
             self.register_buffer(name, value)
         still = [k for point in points if not point.moves for k in point.numbers]
         self.register_buffer("moves", torch.ones(code).index_fill(0, torch.tensor(still, dtype=torch.long), 0), False)
-        self.mixer = PointMixer(config, state, action, points, space) if len(points) > 1 else None
-        if self.mixer is not None:
+        self.hands = None if space is None else HandsFromPoints(space)
+        self.mixer = None
+        if len(points) > 1:
+            seen = 2 * robot if self.hands is None else self.hands.numbers
+            self.mixer = PointMixer(config, state, action, points, seen)
             return
         near = config.sprites * robot
-        numbers = config.past * (code + state + action) + state + 2 * robot + 2 * near + code + 1
+        from_points = 0 if self.hands is None else self.hands.numbers * len(points)
+        numbers = config.past * (code + state + action) + state + 2 * robot + 2 * near + from_points + code + 1
         self.enter = nn.Linear(numbers, width)
         self.blocks = nn.ModuleList([_Residual(width) for _ in range(config.motion_blocks)])
         self.norm = nn.LayerNorm(width)
@@ -107,7 +111,7 @@ class MotionNet(nn.Module):
         """(B, code) changes in units of `stride`. noise: share of noise in `noisy`, 1 for only noise."""
         codes = (moment.codes_bkd - self.centre) / self.spread
         if self.mixer is not None:
-            mixed: Tensor = self.mixer(moment, codes, noisy_bd, noise_b1)
+            mixed: Tensor = self.mixer(moment, codes, self._robot_from_points(moment), noisy_bd, noise_b1)
             return mixed
         state = moment.states_bks[:, -1]
         # Differences are small beside what they are differences of, and say most: they are given large.
@@ -115,13 +119,21 @@ class MotionNet(nn.Module):
             codes[:, -1], (10 * codes.diff(dim=1)).flatten(1), moment.states_bks.flatten(1),
             moment.actions_bka.flatten(1), 5 * (moment.next_state_bs - state), moment.robot_br,
             5 * (moment.next_robot_br - moment.robot_br), moment.near_bn, 5 * (moment.next_near_bn - moment.near_bn),
-            noisy_bd, noise_b1,
+            *([] if self.hands is None else [self._robot_from_points(moment).flatten(1)]), noisy_bd, noise_b1,
         ]  # fmt: skip
         h = self.enter(torch.cat(numbers, 1).to(self.enter.weight.dtype))
         for block in self.blocks:
             h = block(h)
         change: Tensor = self.last(self.norm(h))
         return change.float()
+
+    def _robot_from_points(self, moment: Moment) -> Tensor:
+        """(B, P, seen) the robot as it is seen from the points, and how that changes."""
+        if self.hands is None:
+            away, next_away = (_away(moment.places_bp2, r) for r in (moment.robot_br, moment.next_robot_br))
+            return torch.cat([away, 5 * (next_away - away)], 2)
+        seen: Tensor = self.hands(moment.codes_bkd[:, -1], moment.states_bks[:, -1], moment.next_state_bs)
+        return seen
 
     def sample(self, moment: Moment, noise_bd: Tensor, steps: int) -> Tensor:
         """The next code (B, code), from standard normal noise."""
@@ -149,15 +161,14 @@ class PointMixer(nn.Module):
         state: int,
         action: int,
         points: tuple[EyePoint, ...],
-        space: tuple[Linear, Linear] | None,
+        seen: int,
     ) -> None:
+        """seen: how many numbers each point sees of the robot."""
         super().__init__()
-        self.hands = None if space is None else HandsFromPoints(*space)
-        self.most, width, robot = max(len(point.numbers) for point in points), config.mixer_width, config.robot_points
+        self.most, width = max(len(point.numbers) for point in points), config.mixer_width
         # A point with fewer numbers than others is filled up with one that is always 0, behind the code.
         columns = [[*point.numbers, *[config.code] * (self.most - len(point.numbers))] for point in points]
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
-        seen = 4 * robot if self.hands is None else self.hands.numbers
         self.enter = nn.Linear((config.past + 1) * self.most + seen, width)
         self.enter_all = nn.Linear(config.past * (state + action) + state + 1, width)
         self.which = nn.Parameter(0.02 * torch.randn(len(points), width))
@@ -165,12 +176,13 @@ class PointMixer(nn.Module):
         self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, self.most)
         make_silent(self.last)
 
-    def forward(self, moment: Moment, codes_bkd: Tensor, noisy_bd: Tensor, noise_b1: Tensor) -> Tensor:
-        """(B, code) as MotionNet gives it. codes: scaled."""
+    def forward(
+        self, moment: Moment, codes_bkd: Tensor, seen_bpn: Tensor, noisy_bd: Tensor, noise_b1: Tensor
+    ) -> Tensor:
+        """(B, code) as MotionNet gives it. codes: scaled. seen: the robot, from each point."""
         state, kind = moment.states_bks[:, -1], self.last.weight.dtype
-        robot = self._robot_from_points(moment)
         own = [self._of_points(numbers) for numbers in (codes_bkd[:, -1], *(10 * codes_bkd.diff(dim=1)).unbind(1))]
-        of_each = [*own, self._of_points(noisy_bd), robot]
+        of_each = [*own, self._of_points(noisy_bd), seen_bpn]
         of_all = [
             moment.states_bks.flatten(1), moment.actions_bka.flatten(1), 5 * (moment.next_state_bs - state), noise_b1
         ]  # fmt: skip
@@ -181,14 +193,6 @@ class PointMixer(nn.Module):
         changes = self.last(self.norm(h)).float()
         code = torch.zeros(len(changes), codes_bkd.shape[-1] + 1, device=changes.device)
         return code.index_copy(1, self.columns.flatten(), changes.flatten(1))[:, :-1]
-
-    def _robot_from_points(self, moment: Moment) -> Tensor:
-        """(B, P, seen) the robot as it is seen from the points, and how that changes."""
-        if self.hands is None:
-            away, next_away = (_away(moment.places_bp2, r) for r in (moment.robot_br, moment.next_robot_br))
-            return torch.cat([away, 5 * (next_away - away)], 2)
-        seen: Tensor = self.hands(moment.codes_bkd[:, -1], moment.states_bks[:, -1], moment.next_state_bs)
-        return seen
 
     def _of_points(self, code_bd: Tensor) -> Tensor:
         """(B, points, most) the numbers of each point."""
@@ -204,16 +208,18 @@ def _away(places_bp2: Tensor, robot_br: Tensor) -> Tensor:
 
 class HandsFromPoints(nn.Module):
     """Where hands are as seen from points in space, to the millimetre close by, roughly further away; how that
-    changes; and how they would carry a point along, as far as it is near enough to be held.
+    changes; and how they would carry a point along, as far as it is near enough to be held. An object that turns sees
+    them from its own side.
 
     What an image point that was learned for painting says of a hand is too coarse to tell a grasp from a miss.
     """
 
-    def __init__(self, points: Linear, hands: Linear) -> None:
+    def __init__(self, space: Space) -> None:
         super().__init__()
         # No buffers: these would be rounded with the weights, and places by a millimetre.
-        self.places = [torch.from_numpy(part) for part in (*points, *hands)]
-        self.numbers = (2 * len(REACHES) + len(TOUCHES)) * len(hands[1])
+        self.places = [torch.from_numpy(part) for part in (*space.points, *space.hands)]
+        self.turned = space.turned
+        self.numbers = (2 * len(REACHES) + len(TOUCHES)) * len(space.hands[1])
 
     def forward(self, code_bd: Tensor, state_bs: Tensor, next_state_bs: Tensor) -> Tensor:
         """(B, P, numbers) from codes and scaled states, the last and the next."""
@@ -224,12 +230,23 @@ class HandsFromPoints(nn.Module):
                 F.linear(state.float(), hands, hands_at).reshape(len(code_bd), 1, -1, 3)
                 for state in (state_bs, next_state_bs)
             )
-        gap, next_gap = hand_b1h3 - at_bp13, next_b1h3 - at_bp13
+        gap, next_gap = (self._from_its_side(hands - at_bp13, code_bd) for hands in (hand_b1h3, next_b1h3))
         away = [2 * (gap / reach).tanh() for reach in REACHES]
         way = [2 * (next_gap / reach).tanh() - now for reach, now in zip(REACHES, away, strict=True)]
         far = gap.square().sum(-1, keepdim=True)
-        carried = [(-far / (2 * touch**2)).exp() * (next_b1h3 - hand_b1h3) for touch in TOUCHES]
+        carried = [(-far / (2 * touch**2)).exp() * (next_gap - gap) for touch in TOUCHES]
         return torch.cat([part.flatten(2) for part in (*away, *(5 * w for w in way), *(5 * c for c in carried))], 2)
+
+    def _from_its_side(self, gap_bph3: Tensor, code_bd: Tensor) -> Tensor:
+        """The same, in the axes of points that turn."""
+        if not self.turned:
+            return gap_bph3
+        gap_bph3 = gap_bph3.clone()
+        for point, sine, cosine in self.turned:
+            sin, cos = code_bd[:, sine, None].float(), code_bd[:, cosine, None].float()
+            x, y = gap_bph3[:, point, :, 0].clone(), gap_bph3[:, point, :, 1].clone()
+            gap_bph3[:, point, :, 0], gap_bph3[:, point, :, 1] = cos * x + sin * y, cos * y - sin * x
+        return gap_bph3
 
 
 class _Mixed(nn.Module):

@@ -36,8 +36,8 @@ from hiwm.worldmodel.resume import load_training, save_training
 from hiwm.worldmodel.watch import Watched, moving_clips, watch, watch_pictures
 
 WATCH_CLIPS = 16
-NOISE_DB = 0.2
-"""By so much the figure of a few watched clips goes up and down."""
+NOISE_DB = 0.5
+"""By so much the figure of a few watched clips says nothing: motion that was a quarter less wrong read 0.1 worse."""
 SEEN = ("robot_points", "code_places")
 """Parts of the painter that the motion looks at; they stay as they are once it is learned."""
 WARM_UP = 50
