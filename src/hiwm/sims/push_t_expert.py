@@ -14,7 +14,7 @@ import numpy as np
 from hiwm.sims.push_t import BAR, GOAL, STEM, TIPS, UNIT_M, PushT, coverage, inside_t, place_2d, tip_distance_m, turn_2d
 from hiwm.sims.pushing import Slider, push_paths
 from hiwm.sims.robot import FINGER_CLOSED_M, FINGER_RADIUS_M, FPS, Reach
-from hiwm.sims.script import Skill, WayPoint
+from hiwm.sims.script import Skill, WayPoint, log_uniform
 from hiwm.types import Doubles, Observation
 
 BLOCK = Slider(centre=(0.0, -0.107 * UNIT_M), c_m=0.06, friction=1.2)
@@ -104,7 +104,8 @@ class PushTExpert:
         elif mistake == "wrong_side":
             push = self._pushed_away(pose, push)
         elif mistake == "stops_early":
-            push = Push(push.arm, push.start, push.start + (push.end - push.start) * rng.uniform(0.2, 0.6), push.turn)
+            share = 1 - log_uniform(rng, 0.04, 0.8)
+            push = Push(push.arm, push.start, push.start + (push.end - push.start) * share, push.turn)
         return Skill(self._way(push, command), mistake)
 
     def best_push(self, pose: Doubles, command: Doubles) -> Push | None:
@@ -189,10 +190,11 @@ class PushTExpert:
 
 
 def _shifted(push: Push, rng: np.random.Generator) -> Push:
-    """The push beside its line by 1.5 to 4 cm, and turned by up to 0.5 rad."""
+    """The push beside its line by 3 to 40 mm, turned by 0.02 to 0.5 rad, and mostly too long."""
     along = (push.end - push.start) / np.linalg.norm(push.end - push.start)
-    beside = np.array([-along[1], along[0]]) * rng.choice([-1, 1]) * rng.uniform(0.015, 0.04)
-    end = push.start + turn_2d(rng.uniform(-0.5, 0.5)) @ (push.end - push.start) * rng.uniform(1.0, 1.4)
+    beside = np.array([-along[1], along[0]]) * rng.choice([-1, 1]) * log_uniform(rng, 0.003, 0.04)
+    turn = rng.choice([-1, 1]) * float(log_uniform(rng, 0.02, 0.5))
+    end = push.start + turn_2d(turn) @ (push.end - push.start) * rng.uniform(0.9, 1.4)
     return Push(push.arm, push.start + beside, end + beside, push.turn)
 
 
