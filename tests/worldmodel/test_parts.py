@@ -4,13 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from hiwm.data.source import open_source
+from hiwm.data.windows import Offsets, open_windows
 from hiwm.errors import BadInput
+from hiwm.perception.network import EstimatorConfig
+from hiwm.perception.training import EstimatorTraining, train_estimator
 from hiwm.pipeline.train_world import Part, WorldRecipe, train_world
-from hiwm.worldmodel.checkpoint import World, load_world
+from hiwm.worldmodel.checkpoint import World, load_world, save_world
+from hiwm.worldmodel.fresh import fresh_world
 from hiwm.worldmodel.judge import JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTraining
+from tests.dot_world import dot_dataset
 from tests.fakes import toy_dataset
 from tests.worldmodel.conftest import SHORT, TINY
 
@@ -62,3 +68,32 @@ def test_only_the_named_parts_learn(
 def test_parts_are_of_a_world_that_is_there(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="give --start"):
         train_world(open_source(dataset), tmp_path / "world", MINUTES, RECIPE, "cpu", (32, 32), only=[Part.JUDGE])
+
+
+def test_pictures_alone_are_for_worlds_whose_codes_stay(dataset: Path, first: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="give --only pictures motion"):
+        train_world(
+            open_source(dataset), tmp_path / "w", MINUTES, RECIPE, "cpu", (32, 32), start=first, only=[Part.PICTURES]
+        )
+
+
+def test_a_world_with_an_eye_can_learn_to_paint_alone(tmp_path: Path) -> None:
+    dot_dataset(tmp_path / "dots", each=4)
+    source = open_source(tmp_path / "dots")
+    dots = open_windows(source, Offsets.span(TINY.past - 1, 0), show=False)
+    network = EstimatorConfig(widths=(16, 16, 16), points=4, hidden=32)
+    estimator = train_estimator(dots, network, EstimatorTraining(steps=20), 600, lambda share, said: None)
+    before = fresh_world(dots, TINY, estimator)
+    save_world(tmp_path / "first", before)
+    before = load_world(tmp_path / "first")
+    out = train_world(
+        source, tmp_path / "world", MINUTES, RECIPE, "cpu", start=tmp_path / "first", only=[Part.PICTURES]
+    )
+    after = load_world(out)
+    same = {name for name, net in before.net.named_children() if _alike(net, after.net.get_submodule(name))}
+    assert same == {"reader", "state", "motion"}
+    assert torch.equal(before.net.motion.stride, after.net.motion.stride)
+
+
+def _alike(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))

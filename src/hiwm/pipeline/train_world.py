@@ -22,7 +22,7 @@ from hiwm.worldmodel.eye import Eye
 from hiwm.worldmodel.fresh import hands_to_see, with_eye
 from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
-from hiwm.worldmodel.training import Clock, WorldTrainer
+from hiwm.worldmodel.training import POLISH_SLOWER, Clock, WorldTrainer
 from hiwm.worldmodel.trust_training import TrustTraining, fit_trust
 
 EYE_MOTION_SHARE = 0.4
@@ -141,6 +141,8 @@ def _suited(recipe: WorldRecipe, begun: World | None, eye: Eye | None, parts: fr
             training = dataclasses.replace(training, motion_batch=min(training.motion_batch, MANY_BATCH))
     if Part.PICTURES not in parts:
         training = moving_only(training)
+    elif Part.MOTION not in parts:
+        training = painting_only(training, eye)
     return dataclasses.replace(recipe, network=network, training=training)
 
 
@@ -174,6 +176,20 @@ def _fit_trust(out: Path, windows: Windows, recipe: WorldRecipe, say: Callable[[
 def gentler(training: TrainingConfig) -> TrainingConfig:
     """The recipe for a world that has been trained before."""
     return dataclasses.replace(training, learning_rate=training.learning_rate / 2, motion_rate=training.motion_rate / 2)
+
+
+def painting_only(training: TrainingConfig, eye: Eye | None) -> TrainingConfig:
+    """The recipe in which things move as before, and all time is for painting as it is otherwise done at the end, at
+    the rate of its beginning. Raises BadInput for a world that learns to read: what it reads then moves otherwise.
+    """
+    if eye is None:
+        raise BadInput(
+            "expected a world whose pictures an estimator reads, this one reads by itself, and must learn to move what "
+            "it then reads; give --only pictures motion"
+        )
+    return dataclasses.replace(
+        training, motion_share=0.0, polish_share=1.0, learning_rate=POLISH_SLOWER * training.learning_rate
+    )
 
 
 def moving_only(training: TrainingConfig) -> TrainingConfig:

@@ -40,6 +40,8 @@ NOISE_DB = 0.5
 """By so much the figure of a few watched clips says nothing: motion that was a quarter less wrong read 0.1 worse."""
 SEEN = ("robot_points", "code_places")
 """Parts of the painter that the motion looks at; they stay as they are once it is learned."""
+POLISH_SLOWER = 2
+"""The learning rate of painting alone is so much smaller."""
 WARM_UP = 50
 """Steps in which the learning rate rises."""
 
@@ -196,7 +198,7 @@ class WorldTrainer:
         index = np.sort(rng.choice(self.pool, self.config.batch))
         with self._bf16():
             loss = picture_loss(self.net, track.codes_nd[index], self.shots(index), self.config.crop, self.config, draw)
-        self._descend(part, loss, self.config.learning_rate / (2 if part == "polish" else 1), share)
+        self._descend(part, loss, self.config.learning_rate / (POLISH_SLOWER if part == "polish" else 1), share)
         return {part: loss.item()}
 
     def _read_track(self) -> Track:
@@ -216,7 +218,7 @@ class WorldTrainer:
             codes = self._read_codes()
         if eye is not None:
             sizes = torch.from_numpy(eye.sizes).to(self.device)
-        for net in (self.net, self.world.net):
+        for net in (self.net, self.world.net) if self.config.motion_share else ():
             fit_scales(net.motion, codes, placed, self.windows.source.episodes.start_e, sizes)
         return Track(
             codes,
