@@ -67,8 +67,8 @@ def test_both_losses_fall(windows: Windows, tmp_path: Path) -> None:
     assert moved(trainer.net) < 0.9 * moved(still)
 
 
-def test_rollouts_that_were_far_off_are_drawn_more_often(windows: Windows, make_trainer: MakeTrainer) -> None:
-    trainer = make_trainer(Path())
+def test_rollouts_that_were_far_off_are_drawn_more_often(make_trainer: MakeTrainer, tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path)
     track, rng = trainer._read_track(), np.random.default_rng(0)
     hard, easy = track.starts[:20], track.starts[20:]
     track.found(easy, torch.full((len(easy),), 0.001))

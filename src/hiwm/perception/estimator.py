@@ -66,7 +66,7 @@ class Estimator:
     @property
     def hand_points(self) -> tuple[Point, ...]:
         """The hands' points among the robot state."""
-        return find_points(self.targets.state)
+        return self.targets.hands
 
     def read(self, moments: Sequence[Mapping[str, Picture]]) -> Estimates:
         """Reads moments, each a picture (H, W, 3) per camera; raises SpecMismatch for other cameras or sizes."""

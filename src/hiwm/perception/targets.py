@@ -50,6 +50,11 @@ class Targets:
         """The truth's points that differ between frames: objects, and what each scene puts in another place."""
         return tuple(p for p in find_points(self.truth) if (self.scale_k[list(p.numbers)] > 0).any())
 
+    @property
+    def hands(self) -> tuple[Point, ...]:
+        """The robot's hands: what has a place among its state, taken to be in the unit of the truth."""
+        return find_points(self.state)
+
     @cached_property
     def _angle_k(self) -> NDArray[np.bool_]:
         return np.array([is_angle(name) for name in self.names], bool)

@@ -65,7 +65,7 @@ def make_net(
     network.require_fits(camera.height, camera.width)
     state, action = len(spec.state), len(spec.action)
     channels, points = 3 * len(spec.cameras), () if eye is None else eye.points
-    if network.hands and (eye is None or states is None or network.hands != len(eye.hands)):
+    if network.hands and (eye is None or states is None or network.hands != len(eye.targets.hands)):
         raise ValueError(f"{network.hands} hands are to be seen, from points of an eye that knows others or none")
     space = eye.in_space(states) if eye is not None and states is not None and network.hands else None
     net = WorldNet(

@@ -16,7 +16,6 @@ from hiwm.perception.estimator import Estimator
 from hiwm.perception.estimator import make_net as make_eye
 from hiwm.perception.network import EstimatorConfig
 from hiwm.perception.places import PictureMap
-from hiwm.perception.points import Point, find_points
 from hiwm.perception.targets import Targets
 from hiwm.spec import CameraSpec
 from hiwm.types import Doubles, Floats
@@ -125,11 +124,6 @@ class Eye:
         scale_k = self.targets.scale_k
         return max((float(scale_k[k]) for point in self.targets.varied for k in point.axes), default=1.0)
 
-    @property
-    def hands(self) -> tuple[Point, ...]:
-        """The robot's hands: what has a place among its state, in the unit of the truth."""
-        return find_points(self.targets.state)
-
     def in_space(self, states: NumberScale) -> Space:
         """Where its points and the robot's hands are. states: how states are scaled."""
         code, unit = len(self.columns), self._furthest
@@ -138,8 +132,9 @@ class Eye:
             for j, (number, axis) in enumerate(zip(point.numbers, truth.axes[:3], strict=False)):
                 points[i, j, number] = self.targets.scale_k[axis] / unit
                 points_at[i, j] = self.targets.mean_k[axis] / unit
-        hands, hands_at = np.zeros((len(self.hands), 3, len(states.low_k))), np.zeros((len(self.hands), 3))
-        for i, hand in enumerate(self.hands):
+        of_robot = self.targets.hands
+        hands, hands_at = np.zeros((len(of_robot), 3, len(states.low_k))), np.zeros((len(of_robot), 3))
+        for i, hand in enumerate(of_robot):
             for j, axis in enumerate(hand.axes[:3]):
                 hands[i, j, axis] = (states.high_k[axis] - states.low_k[axis]) / 2 / unit
                 hands_at[i, j] = (states.high_k[axis] + states.low_k[axis]) / 2 / unit

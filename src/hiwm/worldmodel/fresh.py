@@ -60,7 +60,7 @@ def _set_places(painter: Painter, eye: Eye, of_table: PictureMap, camera: Camera
 
 def hands_to_see(eye: Eye | None) -> int:
     """How many hands a world with this eye sees from its points; 0 without an eye."""
-    return len(eye.hands) if eye is not None else 0
+    return len(eye.targets.hands) if eye is not None else 0
 
 
 def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:

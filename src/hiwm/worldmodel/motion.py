@@ -241,12 +241,12 @@ class HandsFromPoints(nn.Module):
         """The same, in the axes of points that turn."""
         if not self.turned:
             return gap_bph3
-        gap_bph3 = gap_bph3.clone()
+        turned = gap_bph3.clone()
         for point, sine, cosine in self.turned:
             sin, cos = code_bd[:, sine, None].float(), code_bd[:, cosine, None].float()
-            x, y = gap_bph3[:, point, :, 0].clone(), gap_bph3[:, point, :, 1].clone()
-            gap_bph3[:, point, :, 0], gap_bph3[:, point, :, 1] = cos * x + sin * y, cos * y - sin * x
-        return gap_bph3
+            x, y = gap_bph3[:, point, :, 0], gap_bph3[:, point, :, 1]
+            turned[:, point, :, :2] = torch.stack([cos * x + sin * y, cos * y - sin * x], 2)
+        return turned
 
 
 class _Mixed(nn.Module):
