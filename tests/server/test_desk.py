@@ -9,8 +9,8 @@ import pytest
 
 from hiwm.errors import BadInput
 from hiwm.server.database import Database
-from hiwm.server.desk import HELD_S, Desk, look_for_failures, read_inbox
-from hiwm.session.inbox import InboxItem, Why
+from hiwm.server.desk import HELD_S, Desk, read_inbox
+from hiwm.session.inbox import InboxItem, Why, failures_of
 from tests.server.recorded import recorded_session
 from tests.server.test_leases import Clock
 
@@ -94,7 +94,7 @@ def test_an_unsure_operator_asks_for_a_second_review_by_another(desk: Desk) -> N
 
 def test_rollouts_without_an_inbox_are_looked_through(tmp_path: Path) -> None:
     paths = [recorded_session(tmp_path / f"toy-eval-{number}.hiwm", steps=60) for number in range(2)]
-    found = look_for_failures(paths)
+    found = failures_of(paths)
     assert [item.session for item in found] == ["toy-eval-0.hiwm", "toy-eval-1.hiwm"]
     (tmp_path / "inbox.json").write_text(json.dumps({"items": [item.to_json() for item in found]}))
     assert read_inbox(tmp_path / "inbox.json") == found

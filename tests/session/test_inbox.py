@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hiwm.session.file import SessionFile
-from hiwm.session.inbox import InboxItem, Signs, Why, find_failure, find_failures, ranked
+from hiwm.session.inbox import InboxItem, Signs, Why, find_failure, find_failures, ranked, usual_rise
 from hiwm.session.rows import NodeRow
 from hiwm.types import Reading
 from tests.session.toy_sessions import corrected_session, drive, new_session
@@ -55,6 +55,25 @@ def test_a_stall_begins_where_progress_rose_last() -> None:
     assert abs(item.began - 60) <= 2
     assert item.node == item.began  # until then the policy did well
     assert (item.end, item.thumbnails[0], item.thumbnails[-1], len(item.thumbnails)) == (120, item.node, 120, 6)
+
+
+def test_what_never_rose_went_wrong_before_others_rise() -> None:
+    good = path_of([*[0.1] * 31, *np.linspace(0.1, 1, 30)], [False] * 57 + [True] * 4)
+    rises_at = usual_rise([good, good, path_of([0.1] * 90), path_of([*RISE, *[0.6] * 60])], FPS, Signs())
+    assert rises_at is not None
+    assert abs(rises_at - 31) <= 2
+    never, later = path_of([0.1] * 90), path_of([*RISE, *[0.6] * 60])
+    item = find_failure(never, FPS, Signs(), rises_at)
+    assert item is not None
+    assert (item.why, item.node, item.began) == (Why.STALL, rises_at - 10, rises_at - 10)
+    assert find_failure(later, FPS, Signs(), rises_at) == found(later)
+    slow = path_of([*[0.1] * 35, *np.linspace(0.1, 0.4, 20), *np.linspace(0.4, 0.45, 35)])
+    assert found(slow).node == 0
+    assert (late := find_failure(slow, FPS, Signs(), rises_at)) is not None
+    assert late.why is Why.TIME
+    assert late.node > 40
+    assert usual_rise([never, later], FPS, Signs()) is None
+    assert found(never).node == 0
 
 
 def test_a_noisy_stall_is_found_all_the_same() -> None:

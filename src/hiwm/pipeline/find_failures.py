@@ -14,7 +14,7 @@ from hiwm.errors import BadInput
 from hiwm.pipeline.rollout import require_rollout
 from hiwm.runfolder import read_json, write_json
 from hiwm.session.file import SessionFile
-from hiwm.session.inbox import InboxItem, Signs, find_failures, ranked
+from hiwm.session.inbox import InboxItem, Signs, failures_of, ranked
 from hiwm.types import Picture
 
 INBOX = "inbox.json"
@@ -44,8 +44,7 @@ def find_all_failures(folder: Path, signs: Signs | None = None) -> Inbox:
     Raises BadInput where the folder holds no finished rollout.
     """
     sessions = require_rollout(folder)
-    found = [item for path in sessions if (item := _failure(path, signs)) is not None]
-    inbox = Inbox(len(sessions), tuple(ranked(found)))
+    inbox = Inbox(len(sessions), tuple(ranked(failures_of(sessions, signs))))
     if inbox.items:
         _sheet(folder, inbox.items[:ROWS]).save(folder / SHEET)
     write_json(folder / INBOX, inbox.to_json())
@@ -62,14 +61,6 @@ def read_inbox(folder: Path) -> Inbox:
         return Inbox(int(data["attempts"]), tuple(InboxItem.from_json(item) for item in data["items"]))
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path} is damaged ({error}); make it again with hiwm find-failures {folder}") from error
-
-
-def _failure(path: Path, signs: Signs | None) -> InboxItem | None:
-    file = SessionFile.open(path, read_only=True, sealed=True)
-    try:
-        return find_failures(file, signs=signs)
-    finally:
-        file.close()
 
 
 def _sheet(folder: Path, items: Sequence[InboxItem]) -> Image.Image:

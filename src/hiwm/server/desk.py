@@ -11,8 +11,7 @@ from typing import Any
 
 from hiwm.errors import BadInput
 from hiwm.server.database import Database
-from hiwm.session.file import SessionFile
-from hiwm.session.inbox import InboxItem, find_failures
+from hiwm.session.inbox import InboxItem
 
 HELD_S = 120.0
 """From the last sign of life of the operator until an item is offered to others."""
@@ -117,18 +116,6 @@ def read_inbox(path: Path) -> list[InboxItem]:
         return [InboxItem.from_json(item) for item in json.loads(path.read_text())["items"]]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path} is no inbox ({error}); write it again with hiwm find-failures") from error
-
-
-def look_for_failures(sessions: Iterable[Path]) -> list[InboxItem]:
-    """The failures of some rollouts, from their readings."""
-    found = []
-    for path in sessions:
-        file = SessionFile.open(path, read_only=True, sealed=True)
-        try:
-            found.append(find_failures(file))
-        finally:
-            file.close()
-    return [item for item in found if item is not None]
 
 
 def _item(row: tuple[Any, ...], now: float) -> DeskItem:

@@ -15,7 +15,7 @@ from pathlib import Path
 from hiwm.errors import BadInput, HiwmError
 from hiwm.server.accounts import Accounts
 from hiwm.server.database import Database
-from hiwm.server.desk import Desk, DeskItem, look_for_failures, read_inbox
+from hiwm.server.desk import Desk, DeskItem, read_inbox
 from hiwm.server.ghosts import Ghosts
 from hiwm.server.leases import Leases
 from hiwm.server.library import SUFFIX, Library
@@ -29,6 +29,7 @@ from hiwm.server.scheduler import Scheduler
 from hiwm.server.seat import CLOSE_REPLACED, Seat
 from hiwm.server.wire import Device, ErrorCode, Item, Role
 from hiwm.session.file import SessionFile
+from hiwm.session.inbox import failures_of
 from hiwm.session.phases import Label, Phase
 from hiwm.session.rows import SessionAbout
 from hiwm.session.session import Session
@@ -164,7 +165,7 @@ class Hub:
         rollouts, known = self.settings.rollouts, self.library.all()
         if rollouts is not None:
             path = rollouts / "inbox.json"
-            items = read_inbox(path) if path.is_file() else look_for_failures(self.library.rollouts().values())
+            items = read_inbox(path) if path.is_file() else failures_of(self.library.rollouts().values())
             self.desk.add(item for item in items if item.session.removesuffix(SUFFIX) in known)
 
     # ---------------------------------------------------------------------------------------------- seats

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,15 +73,43 @@ class InboxItem:
         return InboxItem(**{**data, "why": Why(data["why"]), "thumbnails": tuple(data["thumbnails"])})
 
 
+def failures_of(sessions: Iterable[Path], signs: Signs | None = None) -> list[InboxItem]:
+    """The failures of some attempts (session files, their first branches), each seen beside those that went well."""
+    signs, attempts = signs or Signs(), []
+    for path in sessions:
+        file = SessionFile.open(path, read_only=True, sealed=True)
+        try:
+            attempts.append((path.name, file.about.spec.fps, _attempt(file)))
+        finally:
+            file.close()
+    rises_at = usual_rise([path for _, _, path in attempts], attempts[0][1], signs) if attempts else None
+    found = [(name, find_failure(path, fps, signs, rises_at)) for name, fps, path in attempts if path]
+    return [replace(item, session=name) for name, item in found if item is not None]
+
+
 def find_failures(file: SessionFile, end: int | None = None, signs: Signs | None = None) -> InboxItem | None:
     """The failure of the attempt that ends at a node (default: of the first branch); None where it went well."""
+    path = _attempt(file, end)
+    found = find_failure(path, file.about.spec.fps, signs or Signs()) if path else None
+    return None if found is None else replace(found, session=file.path.name)
+
+
+def _attempt(file: SessionFile, end: int | None = None) -> list[NodeRow]:
     rows = file.rows()
     if not rows:
-        return None
+        return []
     tree = Tree(rows)
-    path = [tree.row(node) for node in tree.path(tree.end(0) if end is None else end)]
-    found = find_failure(path, file.about.spec.fps, signs or Signs())
-    return None if found is None else replace(found, session=file.path.name)
+    return [tree.row(node) for node in tree.path(tree.end(0) if end is None else end)]
+
+
+def usual_rise(paths: Sequence[Sequence[NodeRow]], fps: int, signs: Signs) -> int | None:
+    """The step at which progress first rises in attempts that go well, their median; None where none does."""
+    rises = []
+    for path in paths:
+        if _succeeded(path, max(1, round(signs.success_s * fps))):
+            progress = _progress(path, fps, signs)
+            rises.extend(np.flatnonzero(progress > progress[0] + signs.gain)[:1].tolist())
+    return int(np.median(rises)) if rises else None
 
 
 def ranked(items: Iterable[InboxItem]) -> list[InboxItem]:
@@ -88,9 +117,12 @@ def ranked(items: Iterable[InboxItem]) -> list[InboxItem]:
     return sorted(items, key=lambda item: (item.why is Why.LOW_TRUST, -item.score, item.session, item.node))
 
 
-def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem | None:
-    """The same for a path of rows, first node first."""
-    troubles = _troubles(path, fps, signs)
+def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs, rises_at: int | None = None) -> InboxItem | None:
+    """The same for a path of rows, first node first.
+
+    rises_at: see `usual_rise`. Until a while before that, slowness is no sign of anything.
+    """
+    troubles = _troubles(path, fps, signs, rises_at)
     if not troubles:
         return None
     why, began = min(troubles, key=lambda trouble: trouble[1])
@@ -107,15 +139,19 @@ def find_failure(path: Sequence[NodeRow], fps: int, signs: Signs) -> InboxItem |
     )
 
 
-def _troubles(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
+def _troubles(path: Sequence[NodeRow], fps: int, signs: Signs, rises_at: int | None) -> list[tuple[Why, int]]:
     """Each reason with the place on the path where it begins; none for a success that can be trusted.
 
     Where the policy has failed, low trust is no reason of its own: what it did wrong is what there is to correct.
     """
     if _succeeded(path, max(1, round(signs.success_s * fps))):
         return _trust_trouble(path, fps, signs)
-    found = [*_judge_trouble(path), *_progress_trouble(path, fps, signs)]
-    return found or [(Why.TIME, _slowest(_progress(path, fps, signs), round(signs.stall_s * fps)))]
+    found = [*_judge_trouble(path), *_progress_trouble(path, fps, signs, rises_at)]
+    if found:
+        return found
+    begun = min(rises_at or 0, len(path) - 1)
+    slowest = _slowest(_progress(path, fps, signs)[begun:], round(signs.stall_s * fps))
+    return [(Why.TIME, begun + slowest)]
 
 
 def _succeeded(path: Sequence[NodeRow], steps: int) -> bool:
@@ -133,7 +169,7 @@ def _judge_trouble(path: Sequence[NodeRow]) -> list[tuple[Why, int]]:
     return [(Why.JUDGE, len(done) - 1 - done[::-1].index(True))] if any(done) and not done[-1] else []
 
 
-def _progress_trouble(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[tuple[Why, int]]:
+def _progress_trouble(path: Sequence[NodeRow], fps: int, signs: Signs, rises_at: int | None) -> list[tuple[Why, int]]:
     """From the last lasting rise on, either progress was lost again or nothing came for long."""
     progress = _progress(path, fps, signs)
     if np.isnan(progress).all():
@@ -142,7 +178,11 @@ def _progress_trouble(path: Sequence[NodeRow], fps: int, signs: Signs) -> list[t
     if progress[best] - progress[best:].min() >= signs.fall:
         kept = np.flatnonzero(progress[best:] > progress[best] - signs.gain)
         return [(Why.FALL, best + int(kept[-1]))]
-    return [(Why.STALL, best)] if len(path) - 1 - best >= round(signs.stall_s * fps) else []
+    if len(path) - 1 - best < round(signs.stall_s * fps):
+        return []
+    if rises_at is not None and progress[best] <= progress[0] + signs.gain:
+        best = min(max(best, rises_at - round(signs.before_s * fps)), len(path) - 1)
+    return [(Why.STALL, best)]
 
 
 def _progress(path: Sequence[NodeRow], fps: int, signs: Signs) -> Doubles:
