@@ -21,7 +21,7 @@ from hiwm.runfolder import read_json, write_json
 from hiwm.types import Observation
 from hiwm.worldmodel.checkpoint import load_world, make_net, save_world
 from hiwm.worldmodel.eye import Eye, EyeReader, Space
-from hiwm.worldmodel.fresh import MOVING, fresh_world, started_world, with_eye
+from hiwm.worldmodel.fresh import HAND_RADII, MOVING, fresh_world, started_world, with_eye
 from hiwm.worldmodel.learned import LearnedWorld
 from hiwm.worldmodel.motion import REACHES, TOUCHES, HandsFromPoints
 from hiwm.worldmodel.net import WorldNet
@@ -198,6 +198,41 @@ def test_a_world_that_does_not_see_hands_begins_its_motion_anew(dots: Windows, e
         if name in begun.net.state_dict() and torch.equal(tensor, begun.net.state_dict()[name])
     ]
     assert {name for name in older.net.state_dict() if not name.startswith(MOVING)} <= set(same)
+
+
+def test_the_robots_sprites_begin_where_its_hands_are_seen(dots: Windows, estimator: Estimator) -> None:
+    world = fresh_world(dots, TINY, estimator)
+    sprites = world.net.painter.robot_sprites
+    assert sprites is not None
+    assert sprites.count == len(HAND_RADII)
+    states = torch.from_numpy(world.states.forward(dots.columns.state_ns[::7]))
+    with torch.no_grad():
+        places = sprites.straight(states).reshape(len(states), sprites.count, 4)[:, :, :2]
+    pixels = (places.numpy() + 1) * 16 - 0.5
+    corner = (dots.columns.state_ns[::7, None, :2] * 28).astype(int)  # how the toy draws its squares of four pixels
+    assert np.median(np.abs(pixels - corner - 1.5)) < 3
+
+
+def test_a_world_without_sprites_of_the_robot_is_given_some_and_paints_as_before(
+    dots: Windows, estimator: Estimator, tmp_path: Path
+) -> None:
+    older = fresh_world(dots, TINY, estimator)
+    older = dataclasses.replace(older, network=dataclasses.replace(older.network, robot_sprites=0))
+    older = dataclasses.replace(older, net=make_net(older.spec, older.network, older.eye, older.states))
+    trained = WorldTrainer(dots, older.network, SHORT, tmp_path, torch.device("cpu"), start=older)
+    trained.train(Clock(600, 600, 600, steps=10), lambda line: None, lambda *scalar: None)
+    older = trained.world
+    begun = started_world(dots, dataclasses.replace(older.network, robot_sprites=2), older)
+    sprites = begun.net.painter.robot_sprites
+    assert sprites is not None
+    with torch.no_grad():
+        sprites.cover.fill_(-1000.0)
+    shots, codes = trained.shots(np.arange(3)), torch.randn(3, older.network.code)
+    before, after = (
+        world.net.painter(codes, shots.states_bs, shots.usual_bchw, shots.grid_b2hw) for world in (older, begun)
+    )
+    assert not torch.equal(before, shots.usual_bchw)
+    torch.testing.assert_close(after, before)
 
 
 def test_a_description_with_hands_that_the_eye_does_not_know_is_refused(

@@ -19,7 +19,7 @@ from hiwm.runfolder import full_disk_is_clear
 from hiwm.worldmodel.checkpoint import World, load_world, save_world
 from hiwm.worldmodel.config import NetworkConfig, TrainingConfig
 from hiwm.worldmodel.eye import Eye
-from hiwm.worldmodel.fresh import hands_to_see, with_eye
+from hiwm.worldmodel.fresh import hands_to_see, robot_sprites, with_eye
 from hiwm.worldmodel.judge import Judge, JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTrainer, JudgeTraining, known_labels
 from hiwm.worldmodel.training import POLISH_SLOWER, Clock, WorldTrainer
@@ -127,7 +127,8 @@ def _given(start: Path | None, eye: Path | None) -> tuple[World | None, Estimato
 def _suited(recipe: WorldRecipe, begun: World | None, eye: Eye | None, parts: frozenset[Part]) -> WorldRecipe:
     """The recipe for what is there already: a world to go on from, or an eye for a new one.
 
-    A world that does not see the robot's hands from its points, as today's do, learns its motion anew.
+    A world that does not see the robot's hands from its points, as today's do, learns its motion anew; one that has no
+    sprites of the robot is given them.
     """
     network, training = recipe.network, recipe.training
     if begun is not None:
@@ -135,6 +136,9 @@ def _suited(recipe: WorldRecipe, begun: World | None, eye: Eye | None, parts: fr
         if Part.MOTION in parts and network.hands != hands_to_see(eye):
             network = dataclasses.replace(network, hands=hands_to_see(eye))
             training = dataclasses.replace(training, motion_rate=recipe.training.motion_rate)
+        if Part.PICTURES in parts and network.robot_sprites != robot_sprites(eye):
+            network = dataclasses.replace(network, robot_sprites=robot_sprites(eye))
+            training = dataclasses.replace(training, learning_rate=recipe.training.learning_rate)
     if eye is not None:
         training = dataclasses.replace(training, motion_share=EYE_MOTION_SHARE)
         if len(eye.points) > 1:

@@ -159,6 +159,19 @@ class Eye:
             offset[i] = (middle + 0.5) / half - 1
         return matrix.reshape(-1, len(self.columns)).astype(np.float32), offset.ravel().astype(np.float32)
 
+    def hands_from(self, of_table: PictureMap, size: tuple[int, int], states: NumberScale) -> tuple[Floats, Floats]:
+        """Matrix (hands, 2, S) and offset (hands, 2) from a scaled state to where hands on the table would stand in a
+        picture of `size` (H, W), x and y from -1 to 1.
+        """
+        half, of_robot = np.array([size[1], size[0]]) / 2, self.targets.hands
+        matrix, offset = np.zeros((len(of_robot), 2, len(states.low_k))), np.zeros((len(of_robot), 2))
+        for i, hand in enumerate(of_robot):
+            axes = list(hand.axes[:2])
+            matrix[i][:, axes] = of_table.matrix_23[:, :2] * (states.high_k - states.low_k)[axes] / 2 / half[:, None]
+            middle = of_table.pixels((states.high_k + states.low_k)[axes][None].astype(np.float64) / 2)[0]
+            offset[i] = (middle + 0.5) / half - 1
+        return matrix.astype(np.float32), offset.astype(np.float32)
+
     def to_json(self) -> dict[str, Any]:
         """JSON-ready; `from_json` is its inverse."""
         return {

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from hiwm.data.background import usual_pictures
 from hiwm.data.source import number_names
@@ -23,6 +26,8 @@ from hiwm.worldmodel.scaling import NumberScale
 
 MOVING = ("motion.mixer.", "motion.enter.", "motion.blocks.", "motion.norm.", "motion.last.")
 """Names of the weights that move a code, but for what they are scaled by."""
+HAND_RADII = (0.6, 0.25)
+"""Half the sides of a hand's sprites at first, the lowest first: of an arm, and of what it holds with."""
 
 
 def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator | None = None) -> World:
@@ -33,14 +38,21 @@ def fresh_world(windows: Windows, network: NetworkConfig, estimator: Estimator |
         require_same_view(estimator, spec.cameras)
         eye = Eye.of(estimator)
         points = max(network.points, len(eye.points))
-        network = dataclasses.replace(network, eye=len(eye.columns), points=points, hands=hands_to_see(eye))
+        network = dataclasses.replace(
+            network,
+            eye=len(eye.columns),
+            points=points,
+            hands=hands_to_see(eye),
+            robot_sprites=robot_sprites(eye),
+        )
     net, usual = make_net(spec, network, eye, states), usual_pictures(windows)
     if isinstance(net.reader, EyeReader) and eye is not None and estimator is not None:
         net.reader.eye.load_state_dict(estimator.net.state_dict())
-        if net.painter.placed and says_truth_of(windows, eye):
-            of_table = find_maps(windows, estimator.object_points, usual, np.arange(len(windows)))[0]
-            if of_table is not None:
+        of_table = _table_map(windows, eye, usual)
+        if of_table is not None:
+            if net.painter.placed:
                 _set_places(net.painter, eye, of_table, spec.cameras[0])
+            _set_hands(net.painter, eye, of_table, spec.cameras[0], states)
     return World(spec, network, states, actions, usual, net, {}, eye=eye)
 
 
@@ -52,10 +64,32 @@ def says_truth_of(windows: Windows, eye: Eye) -> bool:
     return tuple(number_names("truth", described.get("names"), int(described["shape"][0]))) == eye.targets.truth
 
 
+def _table_map(windows: Windows, eye: Eye, usual_hwc: NDArray[np.uint8]) -> PictureMap | None:
+    """Where the first camera shows places on the table; None where the data do not say."""
+    if not says_truth_of(windows, eye):
+        return None
+    objects = [truth for point, truth in zip(eye.points, eye.targets.varied, strict=True) if point.moves]
+    return find_maps(windows, objects, usual_hwc, np.arange(len(windows)))[0]
+
+
 def _set_places(painter: Painter, eye: Eye, of_table: PictureMap, camera: CameraSpec) -> None:
     """Image points of what an eye reads stand where it is to be seen, from the first step on."""
     matrix, offset = eye.places_from(of_table, (camera.height, camera.width))
     painter.code_places.load_state_dict({"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(offset)})
+
+
+@torch.no_grad()
+def _set_hands(painter: Painter, eye: Eye, of_table: PictureMap, camera: CameraSpec, states: NumberScale) -> None:
+    """The robot's sprites lie about where its hands are to be seen, from the first step on."""
+    sprites = painter.robot_sprites
+    if sprites is None:
+        return
+    matrix, offset = eye.hands_from(of_table, (camera.height, camera.width), states)
+    for k in range(sprites.count):
+        hand, radius = k % len(matrix), HAND_RADII[k // len(matrix)]
+        sprites.straight.weight[4 * k : 4 * k + 2] = torch.from_numpy(matrix[hand])
+        sprites.straight.bias[4 * k : 4 * k + 2] = torch.from_numpy(offset[hand])
+        sprites.log_radius[k] = math.log(radius)
 
 
 def hands_to_see(eye: Eye | None) -> int:
@@ -63,13 +97,20 @@ def hands_to_see(eye: Eye | None) -> int:
     return len(eye.targets.hands) if eye is not None else 0
 
 
+def robot_sprites(eye: Eye | None) -> int:
+    """How many textures a world with this eye moves with the robot's hands."""
+    return len(HAND_RADII) * hands_to_see(eye)
+
+
 def started_world(windows: Windows, network: NetworkConfig, start: World) -> World:
     """A copy of a trained world to go on from, without judge and trust; raises SpecMismatch for another robot.
 
-    Where `network` sees hands that the world does not, its motion begins anew.
+    Where `network` sees hands that the world does not, its motion begins anew; where it has sprites of the robot that
+    the world has not, they are added.
     """
     spec = shown_spec(windows)
-    if spec != start.spec or network != dataclasses.replace(start.network, hands=network.hands):
+    like = dataclasses.replace(start.network, hands=network.hands, robot_sprites=network.robot_sprites)
+    if spec != start.spec or network != like:
         raise SpecMismatch(
             f"expected a world of the dataset's robot and cameras to start from ({spec.robot_type}, "
             f"{len(spec.action)} actions, {len(spec.cameras)} cameras), got one of {start.spec.robot_type} with other "
@@ -77,9 +118,16 @@ def started_world(windows: Windows, network: NetworkConfig, start: World) -> Wor
         )
     net = make_net(spec, network, start.eye, start.states)
     own = start.net.state_dict()
-    if network != start.network:
-        own = net.state_dict() | {name: tensor for name, tensor in own.items() if not name.startswith(MOVING)}
-    net.load_state_dict(own)
+    if network.hands != start.network.hands:
+        own = {name: tensor for name, tensor in own.items() if not name.startswith(MOVING)}
+    if network.robot_sprites != start.network.robot_sprites and start.eye is not None:
+        of_table = _table_map(windows, start.eye, start.usual_hwc)
+        if of_table is not None:
+            _set_hands(net.painter, start.eye, of_table, spec.cameras[0], start.states)
+        # What covers of these sprites tell the painter, which comes last, tells it nothing yet.
+        seen = own["painter.enter.weight"]
+        own["painter.enter.weight"] = F.pad(seen, (0, 0, 0, 0, 0, net.painter.enter.in_channels - seen.shape[1]))
+    net.load_state_dict(net.state_dict() | own)
     about = {"started_from": start.about}
     return World(spec, network, start.states, start.actions, start.usual_hwc, net, about, eye=start.eye)
 

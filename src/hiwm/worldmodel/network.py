@@ -225,7 +225,10 @@ class Painter(nn.Module):
                 with torch.no_grad():
                     last.weight[: 2 * self.placed], last.bias[: 2 * self.placed] = 0, 0
         self.sprites = Sprites(config.sprites, config.code, channels, config.sprite_size)
-        pixels = (2 * channels + config.sprites) * config.fold**2
+        self.robot_sprites = None
+        if config.robot_sprites:
+            self.robot_sprites = Sprites(config.robot_sprites, state, channels, config.sprite_size)
+        pixels = (2 * channels + config.sprites + config.robot_sprites) * config.fold**2
         self.enter = nn.Conv2d(pixels + 2 + 3 * points, c0, 3, padding=1)
         self.fine_in = self._blocks(c0, 1)
         self.down_1 = nn.Conv2d(c0, c1, 3, stride=2, padding=1)
@@ -254,9 +257,13 @@ class Painter(nn.Module):
         """What `forward` gives, and the sprites alone on the usual picture."""
         kind = self.enter.weight.dtype
         condition = self.condition(waves(torch.cat([code_bd, state_bs], 1)).to(kind))
-        laid, covers = self.sprites(code_bd, usual_bchw, pixel_grid(grid_b2hw, self.config.fold))
+        pixels, of_robot = pixel_grid(grid_b2hw, self.config.fold), []
+        laid, covers = self.sprites(code_bd, usual_bchw, pixels)
+        if self.robot_sprites is not None:
+            laid, robot = self.robot_sprites(state_bs, laid, pixels)
+            of_robot = [F.pixel_unshuffle(robot, self.config.fold)]
         small = F.pixel_unshuffle(torch.cat([usual_bchw, laid, covers], 1), self.config.fold)
-        maps = torch.cat([small, grid_b2hw, self._maps(code_bd, state_bs, grid_b2hw)], 1)
+        maps = torch.cat([small, grid_b2hw, self._maps(code_bd, state_bs, grid_b2hw), *of_robot], 1)
         h = self._unet(maps.to(kind).contiguous(memory_format=torch.channels_last), condition)
         painted = F.pixel_shuffle(self.paint(F.silu(self.norm(h))).float(), self.config.fold)
         shows = (SHOWS + painted[:, -1:]).sigmoid()
