@@ -1,5 +1,6 @@
 """A world that goes on from another one: which of its parts learn, and which stay as they are."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hiwm.errors import BadInput
 from hiwm.perception.network import EstimatorConfig
 from hiwm.perception.training import EstimatorTraining, train_estimator
 from hiwm.pipeline.train_world import Part, WorldRecipe, train_world
-from hiwm.worldmodel.checkpoint import World, load_world, save_world
+from hiwm.worldmodel.checkpoint import World, load_world, make_net, save_world
 from hiwm.worldmodel.fresh import fresh_world
 from hiwm.worldmodel.judge import JudgeConfig
 from hiwm.worldmodel.judge_training import JudgeTraining
@@ -77,21 +78,25 @@ def test_pictures_alone_are_for_worlds_whose_codes_stay(dataset: Path, first: Pa
         )
 
 
-def test_a_world_with_an_eye_can_learn_to_paint_alone(tmp_path: Path) -> None:
+def test_a_world_with_an_eye_can_learn_to_paint_alone_and_is_given_sprites_of_the_robot(tmp_path: Path) -> None:
     dot_dataset(tmp_path / "dots", each=4)
     source = open_source(tmp_path / "dots")
     dots = open_windows(source, Offsets.span(TINY.past - 1, 0), show=False)
-    network = EstimatorConfig(widths=(16, 16, 16), points=4, hidden=32)
-    estimator = train_estimator(dots, network, EstimatorTraining(steps=20), 600, lambda share, said: None)
-    before = fresh_world(dots, TINY, estimator)
-    save_world(tmp_path / "first", before)
+    reads = EstimatorConfig(widths=(16, 16, 16), points=4, hidden=32)
+    estimator = train_estimator(dots, reads, EstimatorTraining(steps=20), 600, lambda share, said: None)
+    fresh = fresh_world(dots, TINY, estimator)
+    network = dataclasses.replace(fresh.network, robot_sprites=0)
+    net = make_net(fresh.spec, network, fresh.eye, fresh.states)
+    save_world(tmp_path / "first", dataclasses.replace(fresh, network=network, net=net))
     before = load_world(tmp_path / "first")
     out = train_world(
         source, tmp_path / "world", MINUTES, RECIPE, "cpu", start=tmp_path / "first", only=[Part.PICTURES]
     )
     after = load_world(out)
-    same = {name for name, net in before.net.named_children() if _alike(net, after.net.get_submodule(name))}
-    assert same == {"reader", "state", "motion"}
+    for name in ("reader", "state", "motion"):
+        assert _alike(before.net.get_submodule(name), after.net.get_submodule(name)), name
+    assert not torch.equal(before.net.painter.paint.weight, after.net.painter.paint.weight)
+    assert (before.network.robot_sprites, after.network.robot_sprites) == (0, 2)
     assert torch.equal(before.net.motion.stride, after.net.motion.stride)
 
 
