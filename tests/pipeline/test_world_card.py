@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,17 @@ def test_a_card_without_figures_says_what_is_known(world: Path) -> None:
     assert said.startswith("# A learned world of world\n")
     assert "## Figures" not in said
     assert "`observation.images.top` 32 x 32; 3 numbers of state, 2 of action" in said
+
+
+def test_a_card_lists_what_the_world_went_on_from(world: Path) -> None:
+    first = load_world(world)
+    about = {"minutes": 5.0, "started_from": first.about | {"started_from": {"minutes": 60.0}}}
+    save_world(world, dataclasses.replace(first, about=about))
+    said = write_world_card(world, [], []).read_text()
+    trainings = said.split("## Training")[1].split("## Judge")[0].split("### Before that")
+    assert [part.count("| minutes |") for part in trainings] == [1, "minutes" in first.about, 1]
+    assert "| dataset | episodes 7, name toys |" in trainings[1]
+    assert "started" not in said
 
 
 def test_figures_of_something_else_are_refused(world: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def write_world_card(folder: Path, bench: Sequence[Path], commands: Sequence[str
         f"# A learned world of {figures.get('task', folder.resolve().name)}",
         *("", _summary(world, folder), "", LIMITS, *([] if world.eye is None else [TAUGHT])),
         *("", "## Made by", "```", *commands, "```"),
-        *("", "## Training", *_about_table(world.about)),
+        *("", "## Training", *_trainings(world.about)),
         *("", "## Judge", *([NO_JUDGE] if world.judge is None else _about_table(world.judge.about))),
         *("", "## Trust", *([NO_TRUST] if world.trust is None else _about_table(world.trust.about))),
     ]
@@ -78,6 +78,14 @@ def _summary(world: World, folder: Path) -> str:
 
 def _parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
+
+
+def _trainings(about: Mapping[str, Any]) -> Iterator[str]:
+    """The last training, and below it those that it went on from."""
+    before = about.get("started_from")
+    yield from _about_table({name: value for name, value in about.items() if name != "started_from"})
+    if before:
+        yield from ("", "### Before that", *_trainings(before))
 
 
 def _about_table(about: Mapping[str, Any]) -> Iterator[str]:
