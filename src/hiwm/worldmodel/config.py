@@ -17,10 +17,9 @@ class NetworkConfig:
     read_widths, paint_widths: channels at 1/fold, 1/(2 fold) and 1/(4 fold) of the picture; paint_blocks: residual
     blocks there. sprites: textures of sprite_size x sprite_size that are moved to where a code says; robot_sprites: to
     where the robot state says, on top of them. robot_points: image points that are learned functions of the robot
-    state. embed: width of the painter's condition. motion_width,
-    motion_blocks: of the network that moves the code; mixer_width, mixer_blocks: of the one where an eye reads several
-    points. hands: how many of the robot's hands are seen from each of them in space; 0 for worlds that see the robot
-    in image points alone.
+    state. embed: width of the painter's condition. motion_width, motion_blocks: of the network that moves the code;
+    mixer_width, mixer_blocks: of the one where an eye reads several points. hands: how many of the robot's hands are
+    seen from each of them in space; 0 for worlds that see the robot in image points alone.
     """
 
     past: int = 2
