@@ -90,15 +90,25 @@ def scatter(found: Mapping[str, Any], file: Path) -> None:
     for row in found["policies"]:
         colour = "#2563eb" if row["chosen"] else "0.6"
         axes.plot(row["outside"], row["inside"], "o", color=colour, markersize=7)
-        axes.annotate(row["policy"], (row["outside"], row["inside"]), (6, 4), textcoords="offset points", fontsize=8)
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="success outside", ylabel="success inside the world", title=_title(found))
+        side, align = (-6, "right") if _crowded(row, found["policies"]) else (6, "left")
+        place, offset = (row["outside"], row["inside"]), (side, 4)
+        axes.annotate(row["policy"], place, offset, textcoords="offset points", fontsize=8, ha=align)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="success outside", ylabel="success inside the world")
+    axes.set_title(_title(found), fontsize=9)
     axes.set_aspect("equal")
     figure.savefig(file, dpi=150)
 
 
+def _crowded(row: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a name to the right of its dot would cover another's."""
+    return any(
+        0 < other["outside"] - row["outside"] < 0.2 and abs(other["inside"] - row["inside"]) < 0.04 for other in others
+    )
+
+
 def _title(found: Mapping[str, Any]) -> str:
     figures = found["chosen"] or found["all"]
-    return f"{figures['n']} policies: {said(figures, 'pearson')}, {said(figures, 'mmrv')}"
+    return f"{figures['n']} policies: {said(figures, 'pearson')},\n{said(figures, 'mmrv')}"
 
 
 def said(figures: Mapping[str, Any], name: str) -> str:
