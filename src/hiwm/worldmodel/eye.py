@@ -153,10 +153,8 @@ class Eye:
         matrix, offset = np.zeros((len(self.points), 2, len(self.columns))), np.zeros((len(self.points), 2))
         for i, (point, truth) in enumerate(zip(self.points, self.targets.varied, strict=True)):
             axes = list(truth.axes[:2])
-            turned = of_table.matrix_23[:, :2] * self.targets.scale_k[axes]
-            matrix[i][:, list(point.numbers[:2])] = turned / half[:, None]
-            middle = of_table.pixels(self.targets.mean_k[axes][None].astype(np.float64))[0]
-            offset[i] = (middle + 0.5) / half - 1
+            middle, scale = (part[axes].astype(np.float64) for part in (self.targets.mean_k, self.targets.scale_k))
+            matrix[i][:, list(point.numbers[:2])], offset[i] = _in_picture(of_table, half, middle, scale)
         return matrix.reshape(-1, len(self.columns)).astype(np.float32), offset.ravel().astype(np.float32)
 
     def hands_from(self, of_table: PictureMap, size: tuple[int, int], states: NumberScale) -> tuple[Floats, Floats]:
@@ -167,9 +165,8 @@ class Eye:
         matrix, offset = np.zeros((len(of_robot), 2, len(states.low_k))), np.zeros((len(of_robot), 2))
         for i, hand in enumerate(of_robot):
             axes = list(hand.axes[:2])
-            matrix[i][:, axes] = of_table.matrix_23[:, :2] * (states.high_k - states.low_k)[axes] / 2 / half[:, None]
-            middle = of_table.pixels((states.high_k + states.low_k)[axes][None].astype(np.float64) / 2)[0]
-            offset[i] = (middle + 0.5) / half - 1
+            low, high = states.low_k[axes], states.high_k[axes]
+            matrix[i][:, axes], offset[i] = _in_picture(of_table, half, (high + low) / 2, (high - low) / 2)
         return matrix.astype(np.float32), offset.astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -189,6 +186,15 @@ class Eye:
         if len(errors) not in (0, len(targets.names)) or not np.isfinite(errors).all():
             raise ValueError(f"{len(targets.names)} names, {len(errors)} errors, or one is not finite")
         return Eye(targets, tuple(str(name) for name in data["objects"]), network, errors)
+
+
+def _in_picture(of_table: PictureMap, half_2: Doubles, middle_2: Doubles, scale_2: Doubles) -> tuple[Doubles, Doubles]:
+    """(2, 2) and (2,) from scaled numbers of a place on the table to x and y of a picture, -1..1.
+
+    half: half its width and height. middle, scale: the place is middle + scale * numbers.
+    """
+    middle = of_table.pixels(middle_2[None])[0]
+    return of_table.matrix_23[:, :2] * scale_2 / half_2[:, None], (middle + 0.5) / half_2 - 1
 
 
 def _linear(matrix_k3n: Doubles, offset_k3: Doubles) -> Linear:
