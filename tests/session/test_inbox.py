@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hiwm.session.file import SessionFile
-from hiwm.session.inbox import InboxItem, Signs, Why, find_failure, find_failures, ranked, usual_rise
+from hiwm.session.inbox import InboxItem, Signs, Why, failures_of, find_failure, find_failures, ranked, usual_rise
 from hiwm.session.rows import NodeRow
 from hiwm.types import Reading
-from tests.session.toy_sessions import corrected_session, drive, new_session
+from tests.session.toy_sessions import corrected_session, drive, first_node, new_session, stepped
 
 FPS = 10
 RISE = np.linspace(0, 0.6, 61).tolist()
@@ -150,6 +151,22 @@ def test_through_a_file_and_as_json(tmp_path: Path) -> None:
     assert InboxItem.from_json(json.loads(json.dumps(item.to_json()))) == item
     steered = find_failures(with_failure, end=17)
     assert steered is None or steered.end == 17
+
+
+def test_attempts_are_seen_beside_those_that_went_well(tmp_path: Path) -> None:
+    start = first_node().reading.progress or 0.0
+    said = {"good.hiwm": [*[start] * 30, *np.linspace(start, start + 0.5, 20)], "never.hiwm": [start] * 70}
+    for name, progress in said.items():
+        session = new_session(tmp_path, name)
+        for k, value in enumerate(progress):
+            reading = Reading(float(value), name == "good.hiwm" and k >= 40, 0.9)
+            session.record(replace(stepped(session.node(session.head)), reading=reading))
+        session.close()
+    [item] = failures_of([tmp_path / name for name in said])
+    assert (item.session, item.why) == ("never.hiwm", Why.STALL)
+    assert 15 <= item.node <= 25
+    [alone] = failures_of([tmp_path / "never.hiwm"])
+    assert alone.node <= 2
 
 
 def test_a_session_that_did_not_begin_has_none(tmp_path: Path) -> None:
