@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def test_the_figures_come_first(run: Path) -> None:
     assert found["cost"]["inputs"]["correction_s"] == pytest.approx(0.4)
     assert set(found["cost_measured"]) == {"robot_hour_usd", "correction_s"}
     assert found["looks"][0]["difference"]["value"] == found["differences"][0]["value"]
+
+
+def test_effort_is_that_of_the_main_policy_not_of_controls(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    control = replace(ABOUT.corrections[0], label="random", title="Untargeted")
+    write_about(copy, replace(ABOUT, corrections=(*ABOUT.corrections, control)))
+    report(copy)
+    found = read_json(copy / "report" / "report.json")
+    assert [row["takeovers"] for row in found["effort"]] == [1, 1]
+    assert "1 takeovers" in [tile["value"] for tile in found["tiles"]]
 
 
 def test_a_correction_is_shown_beside_what_it_replaces(run: Path) -> None:

@@ -58,6 +58,8 @@ def gathered(about: RunAbout, run: Path, folder: Path) -> dict[str, Any]:
     corrections = {one.label: list(corrections_in(_sessions(run / one.sessions))) for one in about.corrections}
     base = base_frames(about, run)
     effort = [effort_row(one, corrections[one.label], run, base) for one in about.corrections]
+    learned_from = about.method(about.main).corrections
+    spent = [row for one, row in zip(about.corrections, effort, strict=True) if one.label in learned_from]
     main = paired_difference(trials, about.main, about.against)
     shown = chosen_shown([one for found in corrections.values() for one in found], SHEETS)
     inputs, measured = _cost_inputs(about, effort)
@@ -71,7 +73,7 @@ def gathered(about: RunAbout, run: Path, folder: Path) -> dict[str, Any]:
         "operators": about.operators,
         "scenes": len({trial.scene for trial in trials}),
         "headline": _headline(about, trials, main),
-        "tiles": _tiles(main, share_of(about.method(about.main).corrections, about, run, base), inside_out, effort),
+        "tiles": _tiles(main, share_of(learned_from, about, run, base), inside_out, spent),
         "notes": _notes(trials),
         "methods": [_method_row(about, trials, label) for label in _labels(about, trials)],
         "differences": _differences(about, trials),
@@ -138,16 +140,17 @@ def _headline(about: RunAbout, trials: Sequence[Trial], main: Difference) -> dic
 
 
 def _tiles(
-    main: Difference, share: float | None, found: Mapping[str, Any] | None, effort: Sequence[Mapping[str, Any]]
+    main: Difference, share: float | None, found: Mapping[str, Any] | None, spent: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, str]]:
+    """What is to be seen first. spent: what operators did for the main policy, controls apart."""
     low, high = main.interval_95
     tiles = [
         _tile("gain over the base policy", f"{points(main.value)} pts", f"95 %: {points(low)} to {points(high)}",
               main.verdict)
     ]  # fmt: skip
-    if effort:
-        takeovers = sum(row["takeovers"] for row in effort)
-        minutes = sum(row["steered_minutes"] for row in effort)
+    if spent:
+        takeovers = sum(row["takeovers"] for row in spent)
+        minutes = sum(row["steered_minutes"] for row in spent)
         tiles.append(_tile("operator effort", f"{takeovers} takeovers", f"{minutes:.1f} minutes steered"))
     if share:
         tiles.append(_tile("corrections learned from", percent(share), "steered frames, of the base data"))
