@@ -13,7 +13,7 @@ from hiwm.session.phases import Command, Label
 from hiwm.session.session import Session
 from hiwm.types import Driver
 from tests.fakes import ToyDynamics
-from tests.operators.toy_operator import Drift, toy_operator, toy_session
+from tests.operators.toy_operator import Drift, ForgetfulEyes, toy_operator, toy_session
 
 STARTS = (Start(6, "stall", 1), Start(3, "stall", 2))
 TO_THE_END = Habits(held=3, gain=1.0)
@@ -52,6 +52,17 @@ def test_it_hands_back_when_progress_has_recovered_and_helps_again(tmp_path: Pat
     assert second.reason in {"fall", "stall"}
     assert session.labels == {second.end: Label.FAILURE}
     session.close()
+
+
+def test_it_rewinds_to_where_it_sees_the_object_whole(tmp_path: Path) -> None:
+    for hidden, place in ((range(2, 7), 1), (range(4), 6), (range(7), 6)):
+        session = toy_session(tmp_path / f"{place}-{len(hidden)}")
+        pictures = [session.node(node).observation.images["observation.images.top"] for node in hidden]
+        operator = toy_operator(ForgetfulEyes(pictures))
+        desk = Desk(session, operator, TO_THE_END, STARTS[:1])
+        desk.begin()
+        assert session.head == place
+        session.close()
 
 
 def test_many_sessions_share_batches_and_places(tmp_path: Path) -> None:

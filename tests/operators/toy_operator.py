@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from hiwm.session.file import SessionFile
 from hiwm.session.rows import SessionAbout
 from hiwm.session.session import Session
 from hiwm.session.values import register
-from hiwm.types import Driver, Floats, Observation, Scene
+from hiwm.types import Driver, Floats, Observation, Picture, Scene
 from tests.fakes import TOY_SPEC, ToyDynamics, ToyState
 
 SKILL = 3
@@ -77,13 +77,25 @@ class ToyEyes:
     def between(self, one: Glance, other: Glance) -> Glance:
         return Glance(np.asarray((one.truth_k + other.truth_k) / 2, np.float32), one.whole and other.whole)
 
-    def _glance(self, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Glance:
+    def _glance(self, picture: Picture) -> Glance:
         rows, columns = np.nonzero((picture[..., 1] > 150) & (picture[..., 0] < 100))
         if len(rows) < 16:  # the dot covers it, wholly or in part
             return Glance(np.zeros(2, np.float32), whole=False)
         high, wide = picture.shape[:2]
         place = np.array([columns.min() / (wide - 4), rows.min() / (high - 4)], np.float32)
         return Glance(place, whole=True)
+
+
+class ForgetfulEyes(ToyEyes):
+    """Sees nothing in some pictures."""
+
+    def __init__(self, hidden: Sequence[Picture]) -> None:
+        super().__init__()
+        self.hidden = hidden
+
+    def _glance(self, picture: Picture) -> Glance:
+        glance = super()._glance(picture)
+        return replace(glance, whole=False) if any(np.array_equal(picture, one) for one in self.hidden) else glance
 
 
 @dataclass(frozen=True)
@@ -111,9 +123,9 @@ class Drift:
         return list(memories)
 
 
-def toy_operator() -> ScriptedOperator:
+def toy_operator(eyes: ToyEyes | None = None) -> ScriptedOperator:
     """The operator of the toy world."""
-    return ScriptedOperator("script:toy", TOY_SPEC, ToyPlanner(), ToyEyes())
+    return ScriptedOperator("script:toy", TOY_SPEC, ToyPlanner(), eyes or ToyEyes())
 
 
 def toy_about(number: int) -> SessionAbout:

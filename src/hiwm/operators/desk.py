@@ -16,6 +16,8 @@ from hiwm.session.session import Session
 from hiwm.types import Driver, Reading
 
 DEVICE = "script"
+LOOK_BACK = 5
+"""Steps by which an operator rewinds further, where it does not see the object whole."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ class Desk:
         return self.session.node(self.session.head)
 
     def begin(self) -> None:
-        """Rewinds to the next start and takes over there."""
+        """Rewinds to the next start, or as far before it as is needed to see the object whole, and takes over there."""
         start = self._starts[self._next]
         self._next += 1
-        self.session.command(Command.REWIND, node=start.node, operator=self.operator.name)
-        self._attempt = [self.session.tree.row(node).reading for node in self.session.path(start.node)]
+        place = self._seen_from(start.node)
+        self.session.command(Command.REWIND, node=place, operator=self.operator.name)
+        self._attempt = [self.session.tree.row(node).reading for node in self.session.path(place)]
         self._takeovers, self._since = 0, 0
         self._first = len(self._attempt)
         self._seed = start.seed
@@ -93,6 +96,11 @@ class Desk:
     @property
     def _blind(self) -> bool:
         return self.hands is not None and self.hands.blind >= self.habits.blind
+
+    def _seen_from(self, node: int) -> int:
+        """The last place up to a node from which the object is seen whole; the node itself where there is none."""
+        places = self.session.path(node)[::-LOOK_BACK]
+        return next((place for place in places if self.operator.sees(self.session.node(place).observation)), node)
 
     def _enough(self, hands: Hands) -> bool:
         """Whether the policy may have the controls back: only between two skills, or when time is up."""

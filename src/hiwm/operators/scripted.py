@@ -72,6 +72,11 @@ class ScriptedOperator:
         glances = self.eyes.read([before.observation]) if before is not None else []
         return Hands(plan, command, next((glance for glance in glances if glance.whole), None))
 
+    def sees(self, seen: Observation) -> bool:
+        """Whether it sees the object whole."""
+        [glance] = self.eyes.read([seen])
+        return glance.whole
+
     def act(self, hands: Sequence[Hands], seen: Sequence[Observation]) -> tuple[list[Hands], list[Floats]]:
         """The next action (A,) of each; where it cannot tell yet what it sees, that is the last one again."""
         after: list[Hands] = [*hands]
