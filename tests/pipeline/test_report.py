@@ -83,7 +83,7 @@ def test_effort_is_that_of_the_main_policy_not_of_controls(run: Path, tmp_path: 
     report(copy)
     found = read_json(copy / "report" / "report.json")
     assert [row["takeovers"] for row in found["effort"]] == [1, 1]
-    assert "1 takeovers" in [tile["value"] for tile in found["tiles"]]
+    assert "1 takeover" in [tile["value"] for tile in found["tiles"]]
 
 
 def test_a_correction_is_shown_beside_what_it_replaces(run: Path) -> None:

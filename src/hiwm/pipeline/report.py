@@ -151,7 +151,8 @@ def _tiles(
     if spent:
         takeovers = sum(row["takeovers"] for row in spent)
         minutes = sum(row["steered_minutes"] for row in spent)
-        tiles.append(_tile("operator effort", f"{takeovers} takeovers", f"{minutes:.1f} minutes steered"))
+        count = f"{takeovers} takeover" + "s" * (takeovers != 1)
+        tiles.append(_tile("operator effort", count, f"{minutes:.1f} minutes steered"))
     if share:
         tiles.append(_tile("corrections learned from", percent(share), "steered frames, of the base data"))
     figures = found and (found["chosen"] or found["all"])
