@@ -156,7 +156,7 @@ def test_a_table_and_sheets_are_made(figures: dict[str, Any]) -> None:
     assert "first picture" in said
     assert f"errors in % of {VIEW_M:g} m" in said
     sheets = sorted(Path(figures["sheets"]).glob("*.png"))
-    assert [sheet.stem for sheet in sheets] == sorted(f"toy_{kind}" for kind in figures["kinds"])
+    assert [sheet.stem for sheet in sheets] == sorted(f"toy_{kind}" for kind in [*figures["kinds"], "long"])
     with Image.open(sheets[0]) as sheet:
         assert sheet.height > 2 * 150
 

@@ -17,7 +17,7 @@ import torch
 
 from hiwm.bench.world_actions import action_figures
 from hiwm.bench.world_clips import LEAST_MOVED, LEVER, Clip, Film, find_clips
-from hiwm.bench.world_figures import ClipFigures, film_figures, reading_figures, row
+from hiwm.bench.world_figures import ClipFigures, film_figures, moments_of, reading_figures, row
 from hiwm.bench.world_films import FROZEN, LEFT_OUT, baseline_films, world_films, world_state
 from hiwm.bench.world_long import long_figures
 from hiwm.bench.world_parts import BATCH, Bench, Plan, require_fit, ruler_of
@@ -52,8 +52,8 @@ def bench_world(
     """Measures what the plan asks for: scripts' actions of held-out episodes in the simulator, the world and baselines.
 
     In every clip the object is displaced by at least 10 % of the workspace (see WORKSPACE) at the end. sheets: folder
-    for a contact sheet of each kind and a reliability plot. show: progress bars. keep: gets all figures so far,
-    at the start and after each group, as a group can take half an hour.
+    for a contact sheet of each kind and of the long run, and a reliability plot. show: progress bars. keep: gets all
+    figures so far, at the start and after each group, as a group can take half an hour.
 
     Errors are read from pictures by the estimator, so the row of the simulator's own pictures is the estimator's error.
     An object that is not seen whole counts as not having moved (see ClipFigures); a turn counts as the displacement of
@@ -140,7 +140,7 @@ def _measure_groups(bench: Bench, sheets: Path | None) -> Iterator[dict[str, Any
     if "success" in wanted:
         yield {"success": success_figures(bench)}
     if "long" in wanted and bench.plan.long_steps:
-        yield {"long": long_figures(bench)}
+        yield {"long": long_figures(bench, sheets)}
 
 
 def _find(bench: Bench) -> Found:
@@ -179,7 +179,7 @@ def _measure(bench: Bench, kind: Kind, clips: Sequence[Clip], sheets: Path | Non
                     strips.append(Strip(clip.scene.id, {TRUTH: clip.film} | _for_sheet(films)))
                 advance()
     if sheets is not None:
-        write_sheet(sheets / f"{bench.task.name}_{kind}.png", strips, bench.cameras[0])
+        write_sheet(sheets / f"{bench.task.name}_{kind}.png", strips, bench.cameras[0], moments_of(bench.plan.steps))
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from hiwm.bench.picture_figures import Pictures
+from hiwm.bench.world_clips import Film
 from hiwm.bench.world_figures import figure, stacked
 from hiwm.bench.world_films import noise_seed, stepped
 from hiwm.bench.world_parts import Bench
+from hiwm.bench.world_report import Strip, write_sheet
 from hiwm.data.background import usual_picture
 from hiwm.interfaces import Dynamics
 from hiwm.rollout import Node, advance, first_nodes
@@ -26,6 +29,8 @@ BLOCK = 10
 """Frames that are looked at and count as one in intervals: neighbours say the same."""
 TURNS = (Kind.DEMO, Kind.EDGE, Kind.FAILURE, Kind.EDGE)
 """Sweeps push the object about, the others have to bring it back."""
+SHOWN = (10, 50, 100, 200, 300, 400, 500, 600, 1500, 3000)
+"""Steps on the sheet, and the last."""
 TOLERANCE = 40
 """Difference, of 255, up to which a pixel shows the usual picture: background. Hands and objects differ by more."""
 NEAR_PX = 2
@@ -45,10 +50,11 @@ class Chain:
     turns: list[str]
 
 
-def long_figures(bench: Bench) -> dict[str, Any]:
+def long_figures(bench: Bench, sheets: Path | None = None) -> dict[str, Any]:
     """Object seen whole and background by step, in the world and, along the same actions, in the simulator.
 
-    Object and background are looked at every READ_EVERY steps. `late` is the last tenth of them.
+    Object and background are looked at every READ_EVERY steps. `late` is the last tenth of them. sheets: folder for a
+    contact sheet of both.
     """
     steps = bench.plan.long_steps
     with bench.bar(f"{steps} steps in the simulator", steps) as advanced:
@@ -56,6 +62,10 @@ def long_figures(bench: Bench) -> dict[str, Any]:
     state = bench.world.state_of(chain.first, noise_seed(chain.scene, Kind.DEMO, bench.plan.seed))
     with bench.bar(f"{steps} steps in the world", steps) as advanced:
         made = _looked_at(bench.world, state, chain.actions, advanced)
+    if sheets is not None:
+        strip = Strip(chain.scene.id, {"simulator": _film(chain.seen), "world": _film(made)})
+        shown = [k // READ_EVERY for k in SHOWN if k < steps] + [len(made)]
+        write_sheet(sheets / f"{bench.task.name}_long.png", [strip], bench.cameras[0], shown, READ_EVERY)
     usual, truth = _usual(bench, chain.seen), np.stack([seen.require_truth() for seen in chain.seen])
     return {
         "steps": steps,
@@ -125,6 +135,10 @@ def _looked_at(
             seen.append(observation)
         advanced()
     return seen
+
+
+def _film(seen: Sequence[Observation]) -> Film:
+    return [dict(one.images) for one in seen]
 
 
 def _usual(bench: Bench, true: Sequence[Observation]) -> Picture:

@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 from rich.table import Table
 
 from hiwm.bench.world_clips import Film
-from hiwm.bench.world_figures import moments_of
 from hiwm.data import drawing
 
 _SIDE, _GAP, _LEFT = 150, 8, 190
@@ -26,9 +25,11 @@ class Strip:
     films: Mapping[str, Film]
 
 
-def write_sheet(path: Path, strips: Sequence[Strip], camera: str) -> None:
-    """Writes a PNG: clips below one another, films as lines, moments as columns; one camera."""
-    moments = moments_of(len(next(iter(strips[0].films.values()))))
+def write_sheet(path: Path, strips: Sequence[Strip], camera: str, moments: Sequence[int], every: int = 1) -> None:
+    """Writes a PNG: clips below one another, films as lines, moments as columns; one camera.
+
+    moments: numbers of frames, from 1. every: steps from frame to frame.
+    """
     lines = [(strip, name, film) for strip in strips for name, film in strip.films.items()]
     margin = drawing.MARGIN
     width = 2 * margin + _LEFT + len(moments) * (_SIDE + _GAP) - _GAP
@@ -42,7 +43,7 @@ def write_sheet(path: Path, strips: Sequence[Strip], camera: str) -> None:
             left = margin + _LEFT + column * (_SIDE + _GAP)
             drawing.paste(sheet, film[k - 1][camera], (left, top, _SIDE, _SIDE))
             if row == 0:
-                drawing.text(draw, (left, margin - 20), f"step {k}", drawing.MUTED, size=13)
+                drawing.text(draw, (left, margin - 20), f"step {k * every}", drawing.MUTED, size=13)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 

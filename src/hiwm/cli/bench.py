@@ -96,7 +96,8 @@ def world(
         only: Groups of figures to measure; by default all.
         seed: Another seed takes other moments of the episodes and other noise.
         threads: Threads of the processor; by default as many as there are cores.
-        sheets: Folder for contact sheets of simulator, world and frozen object, and for the plot of trust.
+        sheets: Folder for contact sheets of simulator, world and frozen object, of the long run, and for the plot of
+            trust.
         json: File for the figures, written after each group.
     """
     _require_some("--clips", clips)
