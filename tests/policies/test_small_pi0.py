@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from hiwm.policies.eye import open_eye
 from hiwm.policies.small_pi0 import MARKER, TOKENIZER
 from hiwm.posttrain.examples import open_examples
 from hiwm.posttrain.fresh import fresh_policy
+from hiwm.posttrain.padding import loss_that_counts
 from tests.dot_world import DOT_SPEC
 from tests.policies.made import saved, seen
 
@@ -55,6 +58,33 @@ def test_it_learns(made: Checkpoint, source: Source) -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+def test_only_actions_that_count_are_learned_from(made: Checkpoint, source: Source) -> None:
+    """LeRobot's own loss takes no notice of the mask."""
+    examples = open_examples(source, made.config, made.eye)
+    batch = made.pre(examples.batch(np.arange(8)))
+    is_pad = torch.zeros_like(batch["action_is_pad"])
+    is_pad[:, 2:] = True
+    every: list[torch.Tensor] = []
+    model: Any = made.policy.model
+    forward = model.forward
+
+    def seen_losses(*args: Any, **kwargs: Any) -> torch.Tensor:
+        every.append(forward(*args, **kwargs))
+        return every[-1]
+
+    def loss(mask: torch.Tensor) -> float:
+        torch.manual_seed(0)
+        return loss_that_counts(made.policy, batch | {"action_is_pad": mask}).item()
+
+    with mock.patch.object(model, "forward", seen_losses):
+        whole, part = loss(torch.zeros_like(is_pad)), loss(is_pad)
+    numbers = batch["action"].shape[-1]
+    assert whole == pytest.approx(every[0][..., :numbers].mean().item())
+    assert part == pytest.approx(every[1][:, :2, :numbers].mean().item())
+    assert part != pytest.approx(whole)
+    assert model.forward == forward  # nothing stays replaced
 
 
 def test_it_comes_back_the_same_from_its_own_folder(made: Checkpoint, folder: Path) -> None:

@@ -90,7 +90,7 @@ class Examples:
         return np.clip(taken.index_b[:, None] + np.array(offsets, np.int64), first_b[:, None], last_b[:, None])
 
     def _actions(self, taken: Batch) -> tuple[Floats, Mask]:
-        """Actions and where they do not count; there the last one that counts is held, for policies without a mask."""
+        """Actions and where they do not count; there the last one that counts is held, as chunks are seen whole."""
         rows = self._inside(taken, self.windows.offsets.action)
         other = self.hand_n[rows] > self.hand_n[taken.index_b][:, None]
         masked = taken.action_is_pad_bt | other

@@ -23,6 +23,7 @@ from hiwm.policies.checkpoint import Checkpoint, save_checkpoint
 from hiwm.policies.encoder import EncoderStep
 from hiwm.policies.features import inputs_of
 from hiwm.posttrain.mixture import Mixture
+from hiwm.posttrain.padding import loss_that_counts
 from hiwm.posttrain.resume import load_state, save_state
 from hiwm.runfolder import full_disk_is_clear, read_json, write_json
 
@@ -162,8 +163,8 @@ class PolicyTrainer:
             imitated: Tensor = net[ENCODER].loss(batch)  # type: ignore[operator]
             return imitated
         encoder = self.checkpoint.encoder
-        loss: Tensor = net[POLICY](batch if encoder is None else encoder.observation(batch))[0]
-        return loss
+        policy: Any = net[POLICY]
+        return loss_that_counts(policy, batch if encoder is None else encoder.observation(batch))
 
     @torch.no_grad()
     def _average(self) -> None:
