@@ -110,7 +110,7 @@ def usual_demo() -> ExperimentRecipe:
         data=Data(demos=150),
         base=Budget(minutes=5),
         post=Budget(minutes=1.5),
-        rounds=(Round(24, 0.08),),
+        rounds=(Round(24, 0.08, per_state=3),),
         controls=("longer",),
         eval_scenes=40,
         shipped_policy=True,
