@@ -17,7 +17,7 @@ UNMASKED = ("pi0", "pi05")
 def loss_that_counts(policy: PreTrainedPolicy, batch: dict[str, Any]) -> Tensor:
     """The policy's loss over actions (B, T, A) without those that are `action_is_pad` (B, T).
 
-    Counted, they would teach a policy to hold still before a person hands back, and at the end of an episode.
+    Counted, they would teach a policy to hold still before a person takes over, and at the end of an episode.
     """
     if policy.config.type not in UNMASKED:
         return _own_loss(policy, batch)
