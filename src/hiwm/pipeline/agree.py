@@ -90,8 +90,7 @@ def scatter(found: Mapping[str, Any], file: Path) -> None:
     for row in found["policies"]:
         colour = "#2563eb" if row["chosen"] else "0.6"
         axes.plot(row["outside"], row["inside"], "o", color=colour, markersize=7)
-        side, align = (-6, "right") if _crowded(row, found["policies"]) else (6, "left")
-        place, offset = (row["outside"], row["inside"]), (side, 4)
+        place, (offset, align) = (row["outside"], row["inside"]), _beside(row, found["policies"])
         axes.annotate(row["policy"], place, offset, textcoords="offset points", fontsize=8, ha=align)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="success outside", ylabel="success inside the world")
     axes.set_title(_title(found), fontsize=9)
@@ -99,11 +98,14 @@ def scatter(found: Mapping[str, Any], file: Path) -> None:
     figure.savefig(file, dpi=150)
 
 
-def _crowded(row: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a name to the right of its dot would cover another's."""
-    return any(
-        0 < other["outside"] - row["outside"] < 0.2 and abs(other["inside"] - row["inside"]) < 0.04 for other in others
-    )
+def _beside(row: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, int], str]:
+    """Where a name goes, in points from its dot: on its right, else on its left, else above, where there is room."""
+    level = [o["outside"] - row["outside"] for o in others if abs(o["inside"] - row["inside"]) < 0.04]
+    if not any(0 < apart < 0.2 for apart in level):
+        return (6, 4), "left"
+    if not any(-0.2 < apart < 0 for apart in level):
+        return (-6, -5), "right"
+    return (0, 8), "center"
 
 
 def _title(found: Mapping[str, Any]) -> str:
